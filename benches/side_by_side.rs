@@ -1,0 +1,3 @@
+//! Measures whole processes side by side.
+
+fn main() {}

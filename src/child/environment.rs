@@ -1,0 +1,487 @@
+//! The environment that a child gets: what was inherited, less what is ours,
+//! plus the secrets.
+
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use crate::child::Variables;
+use crate::error::{Error, Result};
+use crate::name::{EnvironmentName, SecretName};
+use crate::secret_value::SecretValue;
+
+/// Variables that open the vault. A child gets what it was given, and not the
+/// way to the rest.
+const OURS: [&str; 2] = ["KEYVAULT_IDENTITY", "KEYVAULT_PASSPHRASE"];
+
+/// What `--clean-env` keeps: what a program needs to find its files, its
+/// terminal and its language. `LC_*` is kept as well.
+pub const KEPT: [&str; 14] = [
+    "COLORTERM",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LOGNAME",
+    "NO_COLOR",
+    "PATH",
+    "PWD",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "XDG_RUNTIME_DIR",
+];
+
+/// Names that take a program over: with one of them, whoever may write a secret
+/// runs code as whoever runs the program. Sorted.
+const DANGEROUS: [&str; 110] = [
+    "BASHOPTS",
+    "BASH_ENV",
+    "CARGO_HOME",
+    "CC",
+    "CLASSPATH",
+    "COMSPEC",
+    "CORECLR_PROFILER",
+    "CORECLR_PROFILER_PATH",
+    "COR_PROFILER",
+    "COR_PROFILER_PATH",
+    "CXX",
+    "DOTNET_STARTUP_HOOKS",
+    "EDITOR",
+    "ELECTRON_RUN_AS_NODE",
+    "ENV",
+    "ERL_AFLAGS",
+    "ERL_FLAGS",
+    "ERL_ZFLAGS",
+    "FPATH",
+    "GCONV_PATH",
+    "GEM_HOME",
+    "GEM_PATH",
+    "GETCONF_DIR",
+    "GIO_MODULE_DIR",
+    "GIT_ASKPASS",
+    "GIT_DIR",
+    "GIT_EDITOR",
+    "GIT_EXEC_PATH",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_PAGER",
+    "GIT_PROXY_COMMAND",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_TEMPLATE_DIR",
+    "GIT_WORK_TREE",
+    "GLIBC_TUNABLES",
+    "GOFLAGS",
+    "GOROOT",
+    "GRADLE_OPTS",
+    "GTK_MODULES",
+    "GTK_PATH",
+    "HOME",
+    "IFS",
+    "JAVA_HOME",
+    "JAVA_OPTS",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "JULIA_LOAD_PATH",
+    "KEYVAULT_ENV",
+    "KEYVAULT_NO_INPUT",
+    "KEYVAULT_VAULT",
+    "KEYVAULT_VAULT_ID",
+    "KUBECONFIG",
+    "LESSCLOSE",
+    "LESSOPEN",
+    "LIBPATH",
+    "LOCPATH",
+    "LUA_CPATH",
+    "LUA_INIT",
+    "LUA_PATH",
+    "MAKEFLAGS",
+    "MANPAGER",
+    "MAVEN_OPTS",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "NPM_CONFIG_GIT",
+    "NPM_CONFIG_GLOBALCONFIG",
+    "NPM_CONFIG_NODE_OPTIONS",
+    "NPM_CONFIG_SCRIPT_SHELL",
+    "NPM_CONFIG_USERCONFIG",
+    "OPENSSL_CONF",
+    "OPENSSL_ENGINES",
+    "PAGER",
+    "PATH",
+    "PERL5DB",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PERLLIB",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PYTHONBREAKPOINT",
+    "PYTHONEXECUTABLE",
+    "PYTHONHOME",
+    "PYTHONINSPECT",
+    "PYTHONPATH",
+    "PYTHONPYCACHEPREFIX",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
+    "PYTHONWARNINGS",
+    "RUBYLIB",
+    "RUBYOPT",
+    "RUSTC_WRAPPER",
+    "SBT_OPTS",
+    "SHELL",
+    "SHELLOPTS",
+    "SSH_ASKPASS",
+    "SUDO_ASKPASS",
+    "TERMINFO",
+    "TZDIR",
+    "VISUAL",
+    "ZDOTDIR",
+    "_JAVA_OPTIONS",
+    "npm_config_git",
+    "npm_config_globalconfig",
+    "npm_config_node_options",
+    "npm_config_script_shell",
+    "npm_config_userconfig",
+];
+
+/// The same for whole families of names.
+const DANGEROUS_FAMILIES: [&str; 10] = [
+    "BASH_FUNC_",
+    "DYLD_",
+    "GIT_CONFIG",
+    "KEYVAULT_IDENTITY",
+    "KEYVAULT_PASSPHRASE",
+    "LD_",
+    "LUA_INIT_",
+    "LUA_PATH_",
+    "R_PROFILE",
+    "_RLD",
+];
+
+/// Tells whether a variable of this name could take a program over.
+pub fn is_dangerous(variable: &str) -> bool {
+    DANGEROUS.binary_search(&variable).is_ok()
+        || DANGEROUS_FAMILIES
+            .iter()
+            .any(|family| variable.starts_with(family))
+}
+
+/// A secret on its way into a child's environment.
+pub struct Injection<'a> {
+    /// The variable that it becomes.
+    pub variable: &'a SecretName,
+    /// The secret.
+    pub name: &'a SecretName,
+    /// Where it is from.
+    pub environment: &'a EnvironmentName,
+    /// Which of its versions it is.
+    pub version: u32,
+    /// Its value.
+    pub value: &'a SecretValue,
+}
+
+/// Which secrets are handed over.
+pub struct Rules<'a> {
+    /// Whose inherited value goes before the secret's.
+    pub keep_existing: KeepExisting,
+    /// Names that are handed over though they are dangerous.
+    pub allow_dangerous: &'a [SecretName],
+}
+
+/// Which inherited variables go before secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeepExisting {
+    /// None: the vault wins.
+    None,
+    /// All that there are.
+    All,
+    /// Those of these names.
+    Only(Vec<SecretName>),
+}
+
+impl KeepExisting {
+    fn covers(&self, variable: &SecretName) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Only(names) => names.contains(variable),
+        }
+    }
+}
+
+/// Returns what is left of an inherited environment.
+pub fn inherited(variables: Variables, clean: bool) -> Variables {
+    let is_ours = |name: &[u8]| OURS.iter().any(|ours| name.starts_with(ours.as_bytes()));
+    let is_kept =
+        |name: &OsStr| KEPT.iter().any(|kept| name == *kept) || name.as_bytes().starts_with(b"LC_");
+    let mut left = variables;
+    left.retain(|(name, _)| !is_ours(name.as_bytes()) && (!clean || is_kept(name)));
+    left
+}
+
+/// Drops the injections whose variables are inherited and to be kept, returns
+/// these, and checks the others.
+///
+/// # Errors
+///
+/// [`Error::Dangerous`], [`Error::NulInValue`].
+pub fn admit<'a>(
+    inherited: &Variables,
+    injections: &mut Vec<Injection<'a>>,
+    rules: &Rules<'_>,
+) -> Result<Vec<&'a SecretName>> {
+    let is_kept = |injection: &mut Injection<'_>| {
+        let is_there = || {
+            inherited
+                .iter()
+                .any(|(name, _)| name == injection.variable.as_str())
+        };
+        rules.keep_existing.covers(injection.variable) && is_there()
+    };
+    let kept = injections
+        .extract_if(.., is_kept)
+        .map(|injection| injection.variable)
+        .collect();
+    for Injection {
+        variable,
+        name,
+        value,
+        ..
+    } in injections
+    {
+        if is_dangerous(variable.as_str()) && !rules.allow_dangerous.contains(variable) {
+            return Err(Error::Dangerous {
+                variable: (*variable).clone(),
+            });
+        }
+        if value.expose().contains(&0) {
+            return Err(Error::NulInValue {
+                name: (*name).clone(),
+            });
+        }
+    }
+    Ok(kept)
+}
+
+/// Says which secret it was that made the environment too large for the system,
+/// if that is why a program was not executed.
+pub fn explain(error: Error, injections: &[Injection<'_>]) -> Error {
+    let Error::CannotExecute { source, .. } = &error else {
+        return error;
+    };
+    let largest = injections
+        .iter()
+        .max_by_key(|injection| injection.value.len());
+    match largest {
+        Some(largest) if source.kind() == ErrorKind::ArgumentListTooLong => {
+            Error::EnvironmentTooLarge {
+                name: (*largest.name).clone(),
+                size: largest.value.len(),
+            }
+        }
+        _ => error,
+    }
+}
+
+/// Lays the secrets over the inherited environment: where both have a name, the
+/// later one is to count.
+pub fn overlay<'a>(
+    inherited: &'a Variables,
+    injections: &'a [Injection<'a>],
+) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
+    let inherited = inherited
+        .iter()
+        .map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+    inherited.chain(injections.iter().map(|injection| {
+        (
+            OsStr::new(injection.variable.as_str()),
+            OsStr::from_bytes(injection.value.expose()),
+        )
+    }))
+}
+
+/// Puts one value into the environment under a secret's name, for the command
+/// that is to try it out.
+///
+/// # Errors
+///
+/// [`Error::NulInValue`].
+pub fn with_value(
+    mut variables: Variables,
+    name: &SecretName,
+    value: &SecretValue,
+) -> Result<Variables> {
+    if value.expose().contains(&0) {
+        return Err(Error::NulInValue { name: name.clone() });
+    }
+    variables.retain(|(variable, _)| variable != name.as_str());
+    variables.push((
+        name.as_str().into(),
+        OsString::from_vec(value.expose().to_vec()),
+    ));
+    Ok(variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::LazyLock;
+
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect()
+    }
+
+    fn value(text: &str) -> SecretValue {
+        SecretValue::from_text(text.to_owned())
+    }
+
+    fn injection<'a>(variable: &'a SecretName, value: &'a SecretValue) -> Injection<'a> {
+        static DEV: LazyLock<EnvironmentName> = LazyLock::new(|| "dev".parse().expect("a name"));
+        Injection {
+            variable,
+            name: variable,
+            environment: &DEV,
+            version: 1,
+            value,
+        }
+    }
+
+    fn name(text: &str) -> SecretName {
+        text.parse().expect("a name")
+    }
+
+    const RULES: Rules<'_> = Rules {
+        keep_existing: KeepExisting::None,
+        allow_dangerous: &[],
+    };
+
+    #[test]
+    fn the_lists_are_sorted_and_names_are_found_in_them() {
+        assert!(DANGEROUS.is_sorted(), "{DANGEROUS:?}");
+        assert!(KEPT.is_sorted(), "{KEPT:?}");
+        for name in [
+            "PATH",
+            "LD_PRELOAD",
+            "DYLD_INSERT_LIBRARIES",
+            "NODE_OPTIONS",
+            "BASH_ENV",
+            "PYTHONPATH",
+            "GIT_SSH_COMMAND",
+            "KEYVAULT_IDENTITY",
+            "_JAVA_OPTIONS",
+        ] {
+            assert!(is_dangerous(name), "{name}");
+        }
+        for name in [
+            "OPENAI_API_KEY",
+            "DATABASE_URL",
+            "NODE_ENV",
+            "GITHUB_TOKEN",
+            "GIT_TOKEN",
+            "GITLAB_TOKEN",
+            "PGPASSWORD",
+            "JAVA_KEYSTORE_PASSWORD",
+            "NPM_TOKEN",
+            "LDAP_PASSWORD",
+            "GIT_AUTHOR_NAME",
+            "KEYVAULT_URI",
+            "BROWSER",
+        ] {
+            assert!(!is_dangerous(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_opens_the_vault_is_not_handed_on() {
+        let all = variables(&[
+            ("KEYVAULT_IDENTITY", "x"),
+            ("KEYVAULT_IDENTITY_FILE", "x"),
+            ("KEYVAULT_PASSPHRASE_FILE", "x"),
+            ("KEYVAULT_PASSPHRASE_COMMAND", "x"),
+            ("KEYVAULT_ENV", "dev"),
+            ("A", "1"),
+        ]);
+        assert_eq!(
+            inherited(all, false),
+            variables(&[("KEYVAULT_ENV", "dev"), ("A", "1")])
+        );
+    }
+
+    #[test]
+    fn a_clean_environment_keeps_the_list_alone() {
+        let all = variables(&[
+            ("PATH", "/bin"),
+            ("LC_ALL", "C"),
+            ("AWS_PROFILE", "x"),
+            ("KEYVAULT_ENV", "dev"),
+            ("PATHX", "x"),
+        ]);
+        assert_eq!(
+            inherited(all, true),
+            variables(&[("PATH", "/bin"), ("LC_ALL", "C")])
+        );
+    }
+
+    #[test]
+    fn the_vault_wins_unless_told_otherwise() {
+        let there = variables(&[("A", "old"), ("B", "old")]);
+        let (a, b) = (value("new a"), value("new b"));
+        let outcome = |keep_existing| {
+            let names = [name("A"), name("B")];
+            let mut injections = vec![injection(&names[0], &a), injection(&names[1], &b)];
+            let rules = Rules {
+                keep_existing,
+                ..RULES
+            };
+            admit(&there, &mut injections, &rules).expect("harmless");
+            // As the child sees it: the later of two counts.
+            let all: BTreeMap<_, _> = overlay(&there, &injections).collect();
+            all.into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect::<Variables>()
+        };
+        let both = variables(&[("A", "new a"), ("B", "new b")]);
+        assert_eq!(outcome(KeepExisting::None), both);
+        assert_eq!(outcome(KeepExisting::All), there);
+        let only = KeepExisting::Only(vec!["A".parse().expect("a name")]);
+        assert_eq!(outcome(only), variables(&[("A", "old"), ("B", "new b")]));
+    }
+
+    #[test]
+    fn a_dangerous_name_is_refused_unless_it_is_allowed() {
+        let text = value("/evil");
+        let check = |allow_dangerous: &[SecretName]| {
+            let rules = Rules {
+                allow_dangerous,
+                ..RULES
+            };
+            let path = name("PATH");
+            admit(
+                &Variables::new(),
+                &mut vec![injection(&path, &text)],
+                &rules,
+            )
+            .map(|_| ())
+        };
+        assert!(matches!(check(&[]), Err(Error::Dangerous { .. })));
+        assert!(check(&["PATH".parse().expect("a name")]).is_ok());
+    }
+
+    #[test]
+    fn a_nul_byte_is_refused_by_the_secret_s_name() {
+        let nul = value("a\0b");
+        let a = name("A");
+        let mut injections = vec![injection(&a, &nul)];
+        let checked = admit(&Variables::new(), &mut injections, &RULES);
+        assert!(matches!(checked, Err(Error::NulInValue { .. })));
+    }
+}

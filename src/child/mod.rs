@@ -1,0 +1,109 @@
+//! Programs that are started: the one that `exec` becomes, and those that
+//! `--verify` and `KEYVAULT_PASSPHRASE_COMMAND` name. The only place where a
+//! process is made.
+
+pub mod environment;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+
+/// Variables in the order they are handed over.
+pub type Variables = Vec<(OsString, OsString)>;
+
+/// The longest output that is taken from a command: a passphrase.
+const OUTPUT_MAX: u64 = 4096;
+
+/// Becomes a program. Returns only if that fails. Of two variables of one name the
+/// later one counts.
+///
+/// The program is found along the `PATH` that it gets, and a script without an
+/// interpreter is given to the shell, as `env` does both. What the caller of
+/// keyvault ignores or blocks stays so, but for `SIGPIPE`, which Rust's start
+/// sets, and which is set to its default here.
+pub fn exec<'a>(
+    program: &OsStr,
+    arguments: &[OsString],
+    variables: impl Iterator<Item = (&'a OsStr, &'a OsStr)>,
+) -> Error {
+    let source = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(variables)
+        .exec();
+    let program = program.to_string_lossy().escape_debug().to_string();
+    match source.kind() {
+        ErrorKind::NotFound => Error::ProgramNotFound { program },
+        _ => Error::CannotExecute { program, source },
+    }
+}
+
+/// Runs a command of the shell to its end. It reads nothing, and what it prints
+/// goes to stderr, because stdout is for our answer.
+///
+/// # Errors
+///
+/// Where the shell cannot be started.
+pub fn run_shell(command: &str, variables: Variables) -> io::Result<ExitStatus> {
+    let stderr = io::stderr().as_fd().try_clone_to_owned()?;
+    shell(command, variables).stdout(stderr).status()
+}
+
+/// Runs a command of the shell and returns what it prints, up to 4 KiB.
+///
+/// # Errors
+///
+/// Where the shell cannot be started or its output not be read.
+pub fn read_shell(
+    command: &str,
+    variables: Variables,
+) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
+    let mut child = shell(command, variables).stdout(Stdio::piped()).spawn()?;
+    let mut output = Zeroizing::new(Vec::with_capacity(OUTPUT_MAX as usize + 1));
+    if let Some(pipe) = child.stdout.take() {
+        pipe.take(OUTPUT_MAX).read_to_end(&mut output)?;
+    }
+    Ok((child.wait()?, output))
+}
+
+/// Runs git on a folder, silently, and returns its exit code; `None` where there
+/// is no git.
+pub fn ask_git(folder: &Path, arguments: &[&str], variables: Variables) -> Option<i32> {
+    let mut git = Command::new("git");
+    git.arg("-C")
+        .arg(folder)
+        .args(arguments)
+        .env_clear()
+        .envs(variables);
+    git.stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    git.status().ok()?.code()
+}
+
+fn shell(command: &str, variables: Variables) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .arg("-c")
+        .arg(command)
+        .env_clear()
+        .envs(variables)
+        .stdin(Stdio::null());
+    shell
+}
+
+/// Says how a command ended, for `the command …`.
+pub fn outcome(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "did not end".to_owned(),
+    }
+}

@@ -1,0 +1,431 @@
+//! The command line: the subcommands, the options that they share, and the words
+//! for a line that does not parse.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
+
+use crate::commands::{
+    add, doctor, env, exec, get, identity, init, list, lock, remove, revoke, rotate, trust, unlock,
+};
+use crate::context::{Context, Options};
+use crate::error::{Code, Error};
+use crate::name::{EnvironmentName, NameRule};
+use crate::ui::{Color, Format, Ui};
+
+/// Keep API keys out of plaintext files: named secrets per environment, in
+/// age-encrypted files, handed to the programs that need them
+#[derive(Parser)]
+#[command(name = "keyvault", version, max_term_width = 100, after_help = AFTER_HELP, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What the help of the program has, and that of no subcommand.
+const USAGE_OF_ALL: &str = "Usage: keyvault [OPTIONS] <COMMAND>";
+
+const AFTER_HELP: &str = "\
+Variables:
+  KEYVAULT_ENV                 environments, as --env
+  KEYVAULT_VAULT               the vault's folder, as --vault
+  KEYVAULT_VAULT_ID            the only vault to accept, for CI
+  KEYVAULT_IDENTITY_FILE       the identity file, as --identity
+  KEYVAULT_IDENTITY            the identity itself, for CI
+  KEYVAULT_PASSPHRASE_FILE     a file with the identity's passphrase
+  KEYVAULT_PASSPHRASE_COMMAND  a command that prints it
+  KEYVAULT_NO_INPUT            never ask, as --no-input
+
+Exit codes:
+  0 ok · 1 other · 2 usage · 3 no such secret, environment or vault
+  4 cannot unlock, or not a member · 5 refused: revoked or expired
+  6 damaged, forged or rolled back · 7 in use or conflict
+  8 attention (doctor) · 130 interrupted at a prompt
+  exec: the program's own (128+n by signal), 125 keyvault failed,
+        126 cannot execute, 127 not found";
+
+// The options of every subcommand, which may stand before or after it. (Not a
+// doc comment: clap would take it for the subcommand's own.)
+//
+// They are given to the program and again to each subcommand. Global ones of the
+// program alone would be copied into all of its subcommands at every start.
+#[derive(Default, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
+struct GlobalArgs {
+    /// The environment; several are layers, of which the right one wins
+    /// [default: dev, or the only one there is]
+    #[arg(short, long, global = true, value_name = "NAME,…", value_delimiter = ',', value_parser = environment, aliases = ["environment", "profile"])]
+    env: Vec<EnvironmentName>,
+
+    /// The vault's folder [default: the nearest .keyvault, or the personal vault]
+    #[arg(long, global = true, value_name = "DIR")]
+    vault: Option<PathBuf>,
+
+    /// The identity file
+    #[arg(short, long, global = true, value_name = "FILE")]
+    identity: Option<PathBuf>,
+
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// The bare answer: no news, and in a list only names
+    #[arg(short, long, global = true)]
+    quiet: bool,
+
+    /// Never ask anything: fail instead
+    #[arg(long, global = true)]
+    no_input: bool,
+
+    /// When to use colour: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", hide_possible_values = true)]
+    color: Option<Color>,
+}
+
+impl GlobalArgs {
+    /// Adds what stood before the subcommand to what stands behind it, which wins.
+    fn after(mut self, before: Self) -> Self {
+        if self.env.is_empty() {
+            self.env = before.env;
+        }
+        Self {
+            env: self.env,
+            vault: self.vault.or(before.vault),
+            identity: self.identity.or(before.identity),
+            json: self.json || before.json,
+            quiet: self.quiet || before.quiet,
+            no_input: self.no_input || before.no_input,
+            color: self.color.or(before.color),
+        }
+    }
+}
+
+// A subcommand's own arguments and the options of every one.
+#[derive(clap::Args)]
+struct With<T: clap::Args> {
+    #[command(flatten)]
+    args: T,
+
+    #[command(flatten)]
+    global: GlobalArgs,
+}
+
+impl<T: clap::Args> With<T> {
+    fn only(args: T) -> Self {
+        Self {
+            args,
+            global: GlobalArgs::default(),
+        }
+    }
+}
+
+#[derive(clap::Subcommand)]
+#[command(defer = true)]
+enum Command {
+    Init(With<init::InitArgs>),
+    #[command(visible_alias = "set")]
+    Add(With<add::AddArgs>),
+    Get(With<get::GetArgs>),
+    #[command(visible_alias = "ls")]
+    List(With<list::ListArgs>),
+    #[command(visible_aliases = ["run", "x"])]
+    Exec(With<exec::ExecArgs>),
+    Rotate(With<rotate::RotateArgs>),
+    Revoke(With<revoke::RevokeArgs>),
+    #[command(visible_alias = "rm", aliases = ["unset", "delete"])]
+    Remove(With<remove::RemoveArgs>),
+    Env(With<env::EnvArgs>),
+    Identity(With<identity::IdentityArgs>),
+    Unlock(With<unlock::UnlockArgs>),
+    Lock(With<lock::LockArgs>),
+    Trust(With<trust::TrustArgs>),
+    Doctor(With<doctor::DoctorArgs>),
+}
+
+fn is_option(argument: &OsStr) -> bool {
+    argument.as_encoded_bytes().starts_with(b"-")
+}
+
+/// Reads an environment's name, and answers what other tools mean by `-e`.
+fn environment(text: &str) -> Result<EnvironmentName, String> {
+    if text.contains('=') {
+        return Err("`-e` names an environment; to set a variable, write `keyvault exec -- env A=b PROGRAM`".to_owned());
+    }
+    text.parse().map_err(|rule: NameRule| rule.to_string())
+}
+
+impl Cli {
+    /// Parses a command line.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop`], also where only help was asked for.
+    pub fn read(arguments: &[OsString]) -> Result<Self, Stop> {
+        if let Some(cli) = Self::read_alone(arguments) {
+            return Ok(cli);
+        }
+        let matches = command().try_get_matches_from(arguments);
+        let read = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        read.map_err(|error| Stop {
+            error,
+            arguments: arguments.to_vec(),
+        })
+    }
+
+    /// Parses the line of a command that stands at the start of other programs,
+    /// without building the parser of all, and without any where there is no option
+    /// to parse: a parser takes 50 µs. Where that fails, the parser of all has the
+    /// right words for it.
+    fn read_alone(arguments: &[OsString]) -> Option<Self> {
+        fn alone<T: clap::Args>(name: &'static str, rest: &[OsString]) -> Option<With<T>> {
+            let command = With::<T>::augment_args(clap::Command::new(name));
+            let matches = command
+                .no_binary_name(true)
+                .try_get_matches_from(rest)
+                .ok()?;
+            With::from_arg_matches(&matches).ok()
+        }
+        let (name, rest) = arguments.get(1..)?.split_first()?;
+        let command = match (name.to_str()?, rest) {
+            ("get", [secret]) if !is_option(secret) => {
+                Command::Get(With::only(get::GetArgs::of(secret)?))
+            }
+            ("get", _) => Command::Get(alone("get", rest)?),
+            ("exec" | "run" | "x", [first, program @ ..])
+                if first == "--" && !program.is_empty() =>
+            {
+                Command::Exec(With::only(exec::ExecArgs::of(program)))
+            }
+            ("exec" | "run" | "x", [first, ..]) if !is_option(first) => {
+                Command::Exec(With::only(exec::ExecArgs::of(rest)))
+            }
+            ("exec" | "run" | "x", _) => Command::Exec(alone("exec", rest)?),
+            _ => return None,
+        };
+        Some(Self {
+            global: GlobalArgs::default(),
+            command,
+        })
+    }
+
+    /// Takes the global options, and how to speak.
+    pub fn options(&mut self) -> (Options, Ui) {
+        let before = std::mem::take(&mut self.global);
+        let global = std::mem::take(self.command.global()).after(before);
+        let format = if global.json {
+            Format::Json
+        } else {
+            Format::Human
+        };
+        let color = global.color.unwrap_or_default();
+        let ui = Ui {
+            format,
+            quiet: global.quiet,
+            color,
+            input: !global.no_input,
+        };
+        let options = Options {
+            environments: global.env,
+            vault: global.vault,
+            identity: global.identity,
+        };
+        (options, ui)
+    }
+
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    ///
+    /// Those of the subcommand.
+    pub fn run(&self, cx: &Context) -> anyhow::Result<Code> {
+        match &self.command {
+            Command::Init(with) => init::run(&with.args, cx),
+            Command::Add(with) => add::run(&with.args, cx),
+            Command::Get(with) => get::run(&with.args, cx),
+            Command::List(with) => list::run(&with.args, cx),
+            Command::Exec(with) => exec::run(&with.args, cx),
+            Command::Rotate(with) => rotate::run(&with.args, cx),
+            Command::Revoke(with) => revoke::run(&with.args, cx),
+            Command::Remove(with) => remove::run(&with.args, cx),
+            Command::Env(with) => env::run(&with.args, cx),
+            Command::Identity(with) => identity::run(&with.args, cx),
+            Command::Unlock(with) => unlock::run(&with.args, cx),
+            Command::Lock(with) => lock::run(&with.args, cx),
+            Command::Trust(with) => trust::run(&with.args, cx),
+            Command::Doctor(with) => return doctor::run(&with.args, cx),
+        }
+        .map(|()| Code::Ok)
+    }
+}
+
+impl Command {
+    fn global(&mut self) -> &mut GlobalArgs {
+        match self {
+            Self::Init(with) => &mut with.global,
+            Self::Add(with) => &mut with.global,
+            Self::Get(with) => &mut with.global,
+            Self::List(with) => &mut with.global,
+            Self::Exec(with) => &mut with.global,
+            Self::Rotate(with) => &mut with.global,
+            Self::Revoke(with) => &mut with.global,
+            Self::Remove(with) => &mut with.global,
+            Self::Env(with) => &mut with.global,
+            Self::Identity(with) => &mut with.global,
+            Self::Unlock(with) => &mut with.global,
+            Self::Lock(with) => &mut with.global,
+            Self::Trust(with) => &mut with.global,
+            Self::Doctor(with) => &mut with.global,
+        }
+    }
+}
+
+/// Builds the parser: of the subcommands only the one that is named (`defer`).
+fn command() -> clap::Command {
+    Cli::command().mut_args(|argument| argument.global(false))
+}
+
+/// A command line that is not to be run.
+pub struct Stop {
+    error: clap::Error,
+    arguments: Vec<OsString>,
+}
+
+impl Stop {
+    /// Returns what was asked for, where it was help: the text, and whether it
+    /// belongs on stdout.
+    pub fn help(&self) -> Option<(String, bool)> {
+        let to_stdout = match self.error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => true,
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => false,
+            _ => return None,
+        };
+        let text = self.error.to_string();
+        if !text.contains(USAGE_OF_ALL) {
+            return Some((text, to_stdout));
+        }
+        // The subcommands were not built, and have nothing to say for themselves.
+        let mut all = command();
+        all.build();
+        Some((all.render_help().to_string(), to_stdout))
+    }
+
+    /// Returns how to speak, as far as it can be told from such a line.
+    pub fn ui(&self) -> Ui {
+        let json = self
+            .arguments
+            .iter()
+            .take_while(|argument| *argument != "--")
+            .any(|argument| argument == "--json");
+        let format = if json { Format::Json } else { Format::Human };
+        Ui {
+            format,
+            quiet: false,
+            color: Color::Auto,
+            input: false,
+        }
+    }
+
+    /// Finds our words for what clap found. Of the line itself only the names of
+    /// options and subcommands are repeated: the rest may be a secret.
+    pub fn error(&self) -> Error {
+        let context = |kind| match self.error.get(kind) {
+            Some(ContextValue::String(text)) => Some(text.clone()),
+            Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+            _ => None,
+        };
+        let subcommand = self.subcommand();
+        let help = match &subcommand {
+            Some(name) => format!("run `keyvault {name} --help`"),
+            None => "run `keyvault --help`".to_owned(),
+        };
+        let argument = context(ContextKind::InvalidArg);
+        let option = argument
+            .as_deref()
+            .map_or("an argument".to_owned(), shown_option);
+        let suggested = context(ContextKind::SuggestedArg)
+            .or_else(|| context(ContextKind::SuggestedSubcommand));
+        let mut hint = suggested.map_or(help.clone(), |suggested| {
+            format!("did you mean `{suggested}`?")
+        });
+        let message = match self.error.kind() {
+            ErrorKind::UnknownArgument => {
+                if ["-o", "--output", "-f", "--format"]
+                    .contains(&argument.as_deref().unwrap_or_default())
+                {
+                    hint = "for JSON, pass `--json`".to_owned();
+                }
+                format!("{option} is not known here")
+            }
+            ErrorKind::InvalidSubcommand => "there is no such command".to_owned(),
+            ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+                let reason =
+                    std::error::Error::source(&self.error).map(|source| format!(": {source}"));
+                format!(
+                    "{option} has a value that does not fit{}",
+                    reason.unwrap_or_default()
+                )
+            }
+            ErrorKind::MissingRequiredArgument => format!("{option} is missing"),
+            ErrorKind::ArgumentConflict => format!("{option} does not go with another one"),
+            ErrorKind::NoEquals => format!("{option} takes its value behind `=`"),
+            ErrorKind::TooManyValues | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+                format!("{option} has the wrong number of values")
+            }
+            ErrorKind::MissingSubcommand => "a command is missing".to_owned(),
+            ErrorKind::InvalidUtf8 => "an argument is not text".to_owned(),
+            _ => "the command line does not parse".to_owned(),
+        };
+        let usage = Error::Usage { message, hint };
+        match subcommand.as_deref() {
+            Some("exec") => Error::Exec(Box::new(usage)),
+            _ => usage,
+        }
+    }
+
+    /// Returns the subcommand that the line names, if it can be told.
+    fn subcommand(&self) -> Option<String> {
+        let matches = command()
+            .ignore_errors(true)
+            .try_get_matches_from(&self.arguments)
+            .ok()?;
+        matches.subcommand_name().map(str::to_owned)
+    }
+}
+
+/// Writes the name of an option, or of a positional argument, as clap has it; and
+/// nothing that looks otherwise.
+fn shown_option(argument: &str) -> String {
+    let name = argument.split(['=', ' ']).next().unwrap_or_default();
+    let looks_like_one = |name: &str| {
+        name.len() <= 24
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    let is_placeholder = argument.starts_with('<') || argument.starts_with('[');
+    match name.strip_prefix('-') {
+        Some(rest) if looks_like_one(rest) => format!("`{name}`"),
+        None if is_placeholder => format!("`{}`", argument.trim_matches(['<', '>', '[', ']', '.'])),
+        _ => "an argument".to_owned(),
+    }
+}
+
+/// Writes help where it belongs.
+///
+/// # Errors
+///
+/// As the stream does.
+pub fn write_help(text: &str, to_stdout: bool) -> io::Result<()> {
+    if to_stdout {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        return out.flush();
+    }
+    io::stderr().lock().write_all(text.as_bytes())
+}

@@ -1,0 +1,113 @@
+//! `keyvault add`.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+
+use crate::child::environment::is_dangerous;
+use crate::commands::value_source::{ValueArgs, secret_name};
+use crate::context::Context;
+use crate::name::{EnvironmentName, Remark, SecretName, Tag};
+use crate::store::VaultStore;
+use crate::ui::Report;
+use crate::vault::{Added, NewSecret};
+
+/// Add a secret
+///
+/// The value is piped in, or typed at a prompt that does not show it; it is
+/// never taken from the command line.
+#[derive(clap::Args)]
+pub struct AddArgs {
+    /// Name of the secret, and of the variable that programs find it under
+    #[arg(value_parser = secret_name)]
+    name: SecretName,
+
+    #[command(flatten)]
+    value: ValueArgs,
+
+    /// Say what it is
+    #[arg(long, value_name = "TEXT")]
+    description: Option<Remark>,
+
+    /// File it under a tag (may be repeated)
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<Tag>,
+
+    /// Make the environment if there is none of this name
+    #[arg(long)]
+    create_env: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever kept the secret from being added; then nothing was.
+pub fn run(args: &AddArgs, cx: &Context) -> Result<()> {
+    args.value.refuse_stray("add", &args.name)?;
+    let store = cx.store()?;
+    let environment = cx.environment(&store)?;
+    let create = !store.has(&environment);
+    if create {
+        confirm_creation(args, cx, &store, &environment)?;
+    } else {
+        cx.open(&store, &environment)?
+            .environment()?
+            .check_addable(&args.name)?;
+    }
+    let value = args
+        .value
+        .read(cx, &format!("Value of {} in {environment}: ", args.name))?;
+    if create {
+        let (vault, founder) = (cx.vault_id(&store)?, cx.member_name(&store)?);
+        cx.found(&store, vault, environment.clone(), founder)?;
+    }
+    let new = NewSecret {
+        name: args.name.clone(),
+        value,
+        description: args.description.clone(),
+        tags: args.tags.clone(),
+    };
+    let added = cx.edit(&store, &environment, |environment, author| {
+        environment.add(new, author)
+    })?;
+    cx.ui.outcome(&added)?;
+    if added.empty {
+        cx.ui
+            .warn(&format!("the value of `{}` is empty", added.name));
+    }
+    if is_dangerous(added.name.as_str()) {
+        cx.ui.warn(&format!(
+            "`{0}` can take a program over: `exec` passes it on only with `--allow-dangerous {0}`",
+            added.name
+        ));
+    }
+    Ok(())
+}
+
+fn confirm_creation(
+    args: &AddArgs,
+    cx: &Context,
+    store: &VaultStore,
+    name: &EnvironmentName,
+) -> Result<()> {
+    if args.create_env {
+        return Ok(());
+    }
+    // Where nobody can be asked, the answer is what it would be anywhere else.
+    if !cx.ui.can_ask() {
+        store.require(name)?;
+    }
+    let question = format!("There is no environment {name} here. Make it?");
+    Ok(cx.ui.confirm(&question, "--create-env")?)
+}
+
+impl Report for Added {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "added `{}` to `{}` (version {})",
+            self.name, self.environment, self.version
+        )
+    }
+}

@@ -1,0 +1,247 @@
+//! `keyvault exec`.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::str::FromStr;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::child::environment::{self, Injection, KeepExisting, Rules};
+use crate::context::Context;
+use crate::error::Error;
+use crate::name::{EnvironmentName, SecretName, Tag};
+use crate::ui::{Report, table};
+use crate::vault::layers::Layers;
+use crate::vault::selection::{NamePattern, Selection};
+
+/// Run a program with the secrets in its environment
+///
+/// keyvault becomes the program: signals, job control, exit code and terminal are
+/// the program's own. What a secret is named, the program finds as a variable, in
+/// the place of one it would have inherited.
+///
+/// The exit code is the program's, or 125 if keyvault failed, 126 if the program
+/// cannot be executed, 127 if there is none.
+#[derive(Default, clap::Args)]
+#[command(override_usage = "keyvault exec [OPTIONS] [--] PROGRAM [ARGUMENT]...")]
+pub struct ExecArgs {
+    /// Pass on only these secrets: names, or patterns with `*` and `?`
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    only: Vec<NamePattern>,
+
+    /// Leave these secrets out: names, or patterns with `*` and `?`
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    except: Vec<NamePattern>,
+
+    /// Pass on only secrets with this tag (may be repeated; any of them counts)
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<Tag>,
+
+    /// Pass a secret on under another name
+    #[arg(long = "map", value_name = "VAR=NAME", value_delimiter = ',')]
+    maps: Vec<Mapping>,
+
+    /// Inherit nothing but PATH, HOME, USER, LOGNAME, SHELL, TERM, COLORTERM,
+    /// NO_COLOR, LANG, LANGUAGE, LC_*, TZ, TMPDIR, PWD, XDG_RUNTIME_DIR
+    #[arg(long, aliases = ["pristine", "no-inherit"])]
+    clean_env: bool,
+
+    /// Let inherited variables go before secrets: all, or these
+    #[arg(long, value_name = "NAME,…", num_args = 0..=1, require_equals = true, value_delimiter = ',', alias = "preserve-env")]
+    keep_existing: Option<Vec<SecretName>>,
+
+    /// Pass on a secret though its name takes programs over, as PATH does
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    allow_dangerous: Vec<SecretName>,
+
+    /// Say what would be passed on, without values, and run nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// The program and its arguments; `--` before them is optional
+    #[arg(
+        value_name = "PROGRAM",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    program: Vec<OsString>,
+}
+
+impl ExecArgs {
+    /// Takes a program with its arguments and no option.
+    pub fn of(program: &[OsString]) -> Self {
+        Self {
+            program: program.to_vec(),
+            ..Self::default()
+        }
+    }
+}
+
+/// A variable and the secret that it gets.
+#[derive(Clone)]
+pub struct Mapping {
+    variable: SecretName,
+    secret: SecretName,
+}
+
+impl FromStr for Mapping {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str =
+            "a mapping is a variable and a secret's name, as in `DATABASE_URL=PROD_DB_URL`";
+        let (variable, secret) = text.split_once('=').ok_or(RULE)?;
+        let (variable, secret) = (
+            variable.parse().map_err(|_| RULE)?,
+            secret.parse().map_err(|_| RULE)?,
+        );
+        Ok(Self { variable, secret })
+    }
+}
+
+/// Runs the command. Returns only where there is no program to become.
+///
+/// # Errors
+///
+/// Whatever kept the program from being started, as [`Error::Exec`].
+pub fn run(args: &ExecArgs, cx: &Context) -> Result<()> {
+    execute(args, cx).map_err(|error| Error::Exec(Box::new(error)).into())
+}
+
+fn execute(args: &ExecArgs, cx: &Context) -> Result<(), Error> {
+    let program = program(args)?;
+    let layers = cx.open_layers(&cx.store()?)?;
+    let inherited = environment::inherited(cx.inherited(), args.clean_env);
+    let mut injections = injections(args, cx, &layers)?;
+    let rules = Rules {
+        keep_existing: match &args.keep_existing {
+            None => KeepExisting::None,
+            Some(names) if names.is_empty() => KeepExisting::All,
+            Some(names) => KeepExisting::Only(names.clone()),
+        },
+        allow_dangerous: &args.allow_dangerous,
+    };
+    let kept = environment::admit(&inherited, &mut injections, &rules)?;
+    if args.dry_run {
+        return cx.ui.answer(&Plan::of(&injections, kept));
+    }
+    let Some((program, arguments)) = program else {
+        return Ok(());
+    };
+    let variables = environment::overlay(&inherited, &injections);
+    let error = cx.become_program(program, arguments, variables);
+    Err(environment::explain(error, &injections))
+}
+
+/// Splits the program from its arguments.
+fn program(args: &ExecArgs) -> Result<Option<(&OsString, &[OsString])>, Error> {
+    let usage = |message: &str| Error::Usage {
+        message: message.to_owned(),
+        hint: "run `keyvault exec -- PROGRAM`; `keyvault exec --help` shows its options".to_owned(),
+    };
+    match args.program.split_first() {
+        None if args.dry_run => Ok(None),
+        None => Err(usage("no program was named")),
+        // An option that is not ours, and not behind `--`.
+        Some((first, _)) if first.as_encoded_bytes().starts_with(b"-") => Err(usage(
+            "an option of `exec` is not known, or `--` is missing before the program",
+        )),
+        Some(split) => Ok(Some(split)),
+    }
+}
+
+fn injections<'a>(
+    args: &'a ExecArgs,
+    cx: &Context,
+    layers: &'a Layers,
+) -> Result<Vec<Injection<'a>>, Error> {
+    let maps = args
+        .maps
+        .iter()
+        .map(|map| (&map.variable, &map.secret))
+        .collect();
+    let selection = Selection {
+        only: &args.only,
+        except: &args.except,
+        tags: &args.tags,
+        maps,
+    };
+    let selected = selection.of(layers, cx.now())?;
+    for name in &selected.revoked {
+        cx.ui.warn(&format!("`{name}` is revoked and was left out"));
+    }
+    let injections = selected.chosen.into_iter().map(|chosen| Injection {
+        variable: chosen.variable,
+        name: chosen.name,
+        environment: chosen.environment,
+        version: chosen.version,
+        value: chosen.value,
+    });
+    Ok(injections.collect())
+}
+
+#[derive(Serialize)]
+struct Plan<'a> {
+    variables: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    variable: &'a SecretName,
+    secret: Option<&'a SecretName>,
+    environment: Option<&'a EnvironmentName>,
+    version: Option<u32>,
+    inherited: bool,
+}
+
+impl<'a> Plan<'a> {
+    fn of(injections: &[Injection<'a>], kept: Vec<&'a SecretName>) -> Self {
+        let injected = injections.iter().map(|injection| Line {
+            variable: injection.variable,
+            secret: Some(injection.name),
+            environment: Some(injection.environment),
+            version: Some(injection.version),
+            inherited: false,
+        });
+        let kept = kept.into_iter().map(|variable| Line {
+            variable,
+            secret: None,
+            environment: None,
+            version: None,
+            inherited: true,
+        });
+        let mut variables: Vec<Line<'_>> = injected.chain(kept).collect();
+        variables.sort_by_key(|line| line.variable);
+        Self { variables }
+    }
+}
+
+impl Report for Plan<'_> {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let rows = self.variables.iter().map(|line| {
+            vec![
+                line.variable.to_string(),
+                line.secret
+                    .map_or("(inherited)", SecretName::as_str)
+                    .to_owned(),
+                line.environment
+                    .map_or("", EnvironmentName::as_str)
+                    .to_owned(),
+                line.version
+                    .map_or_else(String::new, |version| version.to_string()),
+            ]
+        });
+        table::write(
+            out,
+            &["VARIABLE", "SECRET", "ENVIRONMENT", "VERSION"],
+            rows.collect(),
+        )
+    }
+
+    fn bare(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.variables
+            .iter()
+            .try_for_each(|line| writeln!(out, "{}", line.variable))
+    }
+}

@@ -1,0 +1,20 @@
+//! The subcommands, one file each: what it takes, what it does, what it says.
+//!
+//! A command turns its arguments into one operation of a lower floor. A rule in
+//! a command file is in the wrong place.
+
+pub mod add;
+pub mod doctor;
+pub mod env;
+pub mod exec;
+pub mod get;
+pub mod identity;
+pub mod init;
+pub mod list;
+pub mod lock;
+pub mod remove;
+pub mod revoke;
+pub mod rotate;
+pub mod trust;
+pub mod unlock;
+pub mod value_source;

@@ -1,0 +1,86 @@
+//! `keyvault rotate`.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+
+use crate::child::{environment, outcome};
+use crate::commands::value_source::{ValueArgs, secret_name};
+use crate::context::Context;
+use crate::error::Error;
+use crate::name::SecretName;
+use crate::secret_value::SecretValue;
+use crate::ui::Report;
+use crate::vault::Rotated;
+
+/// Give a secret a new value
+///
+/// The new value becomes the current version and the old one the previous, which
+/// `get NAME@previous` still gives out.
+#[derive(clap::Args)]
+pub struct RotateArgs {
+    /// Name of the secret
+    #[arg(value_parser = secret_name)]
+    name: SecretName,
+
+    #[command(flatten)]
+    value: ValueArgs,
+
+    /// Run a command of the shell with the new value in its environment first,
+    /// and change nothing unless it succeeds
+    #[arg(long, value_name = "CMD")]
+    verify: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever kept the secret from being rotated; then nothing was changed.
+pub fn run(args: &RotateArgs, cx: &Context) -> Result<()> {
+    args.value.refuse_stray("rotate", &args.name)?;
+    let store = cx.store()?;
+    let environment = cx.environment(&store)?;
+    cx.open(&store, &environment)?.secret(&args.name)?;
+    // Asked and tried before the vault is locked: nobody else should wait on it.
+    let value = args.value.read(
+        cx,
+        &format!("New value of {} in {environment}: ", args.name),
+    )?;
+    if let Some(command) = &args.verify {
+        verify(cx, &args.name, &value, command)?;
+    }
+    let rotated = cx.edit(&store, &environment, |environment, author| {
+        environment.rotate(&args.name, value, author)
+    })?;
+    cx.ui.outcome(&rotated)?;
+    if rotated.empty {
+        cx.ui
+            .warn(&format!("the value of `{}` is empty", rotated.name));
+    }
+    Ok(())
+}
+
+fn verify(cx: &Context, name: &SecretName, value: &SecretValue, command: &str) -> Result<()> {
+    let inherited = environment::inherited(cx.inherited(), false);
+    let variables = environment::with_value(inherited, name, value)?;
+    let failed = |outcome| Error::VerifyFailed {
+        name: name.clone(),
+        outcome,
+    };
+    match cx.run_command(command, variables) {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failed(outcome(status)).into()),
+        Err(error) => Err(failed(format!("could not be started: {error}")).into()),
+    }
+}
+
+impl Report for Rotated {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "rotated `{}` in `{}` (version {})",
+            self.name, self.environment, self.version
+        )
+    }
+}

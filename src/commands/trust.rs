@@ -1,0 +1,179 @@
+//! `keyvault trust`.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::name::{EnvironmentName, MemberName};
+use crate::store::Inspected;
+use crate::store::pin::{Pin, Verdict};
+use crate::ui::Report;
+use crate::vault::VaultId;
+use crate::vault::roster::Member;
+
+/// Show how an environment differs from what this machine saw last, and accept it
+///
+/// What is damaged, unsigned or signed by somebody who is not in its roster is
+/// never accepted.
+#[derive(clap::Args)]
+pub struct TrustArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever keeps the file from being verified; then nothing was accepted.
+pub fn run(args: &TrustArgs, cx: &Context) -> Result<()> {
+    let store = cx.store()?;
+    let environment = cx.environment(&store)?;
+    store.require(&environment)?;
+    let inspected = store.inspect(&environment, cx.identity()?)?;
+    let mut change = Change::of(&environment, &inspected);
+    if inspected.verdict == Verdict::Same {
+        return Ok(cx.ui.outcome(&change)?);
+    }
+    if !args.yes {
+        cx.ui.show(&change);
+        cx.ui.confirm(
+            &format!("Trust environment {environment} as it is now?"),
+            "--yes",
+        )?;
+        change.shown = true;
+    }
+    store.pins().set(&inspected.after)?;
+    change.trusted = true;
+    Ok(cx.ui.outcome(&change)?)
+}
+
+#[derive(Serialize)]
+struct Change<'a> {
+    environment: &'a EnvironmentName,
+    same: bool,
+    seen: Option<State<'a>>,
+    found: State<'a>,
+    surprise: Option<String>,
+    trusted: bool,
+    /// Whether a person has seen it, and only wants to hear that it is done.
+    #[serde(skip)]
+    shown: bool,
+}
+
+#[derive(Serialize)]
+struct State<'a> {
+    vault: VaultId,
+    revision: u64,
+    members: Vec<&'a Member>,
+}
+
+impl<'a> State<'a> {
+    fn of(pin: &'a Pin) -> Self {
+        Self {
+            vault: pin.vault,
+            revision: pin.revision,
+            members: pin.members.iter().collect(),
+        }
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self
+            .members
+            .iter()
+            .map(|member| member.name.as_str())
+            .collect();
+        names.join(", ")
+    }
+
+    /// Returns the members that `other` does not have with the same keys.
+    fn without(&self, other: &Self) -> Vec<&MemberName> {
+        let is_new = |member: &&&Member| {
+            !other.members.iter().any(|known| {
+                known.name == member.name
+                    && known.recipient == member.recipient
+                    && known.signer == member.signer
+            })
+        };
+        self.members
+            .iter()
+            .filter(is_new)
+            .map(|member| &member.name)
+            .collect()
+    }
+}
+
+impl<'a> Change<'a> {
+    fn of(environment: &'a EnvironmentName, inspected: &'a Inspected) -> Self {
+        let surprise = match &inspected.verdict {
+            Verdict::Elsewhere(surprise) | Verdict::Refused(surprise) => Some(surprise.to_string()),
+            Verdict::Same | Verdict::Newer => None,
+        };
+        Self {
+            environment,
+            same: inspected.verdict == Verdict::Same,
+            seen: inspected.before.as_ref().map(State::of),
+            found: State::of(&inspected.after),
+            surprise,
+            trusted: false,
+            shown: false,
+        }
+    }
+
+    fn describe(&self, out: &mut dyn Write) -> io::Result<()> {
+        let found = &self.found;
+        if let Some(surprise) = &self.surprise {
+            writeln!(out, "environment `{}` {surprise}", self.environment)?;
+        }
+        if let Some(seen) = &self.seen {
+            writeln!(
+                out,
+                "  seen:  vault {}, revision {}, members {}",
+                seen.vault,
+                seen.revision,
+                seen.names()
+            )?;
+        }
+        writeln!(
+            out,
+            "  found: vault {}, revision {}, members {}",
+            found.vault,
+            found.revision,
+            found.names()
+        )?;
+        if let Some(seen) = &self.seen {
+            for name in found.without(seen) {
+                writeln!(out, "  new here, or with other keys: {name}")?;
+            }
+            for name in seen.without(found) {
+                writeln!(out, "  no longer here, or with other keys: {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report for Change<'_> {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (environment, revision) = (self.environment, self.found.revision);
+        if self.same {
+            return writeln!(
+                out,
+                "environment `{environment}` is as this machine saw it last (revision {revision})"
+            );
+        }
+        if !self.shown {
+            self.describe(out)?;
+        }
+        if self.trusted {
+            writeln!(
+                out,
+                "environment `{environment}` is trusted as it is now (revision {revision})"
+            )?;
+        }
+        Ok(())
+    }
+}

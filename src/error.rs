@@ -1,0 +1,709 @@
+//! What can go wrong, each with its words, its exit code and its hint.
+//!
+//! The rules of the voice: lower case, no full stop, literals in backticks, the
+//! path or name at fault said; a hint holds a command that can be pasted. No
+//! field of an error ever holds a value, a passphrase or an input that could
+//! be one.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::name::{EnvironmentName, MemberName, Remark, SecretName};
+use crate::timestamp::Timestamp;
+
+/// The exit codes, as `--help` and README publish them (DESIGN, section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Done.
+    Ok = 0,
+    /// Whatever has no code of its own: I/O errors among others.
+    Other = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// No such secret, environment or vault.
+    Missing = 3,
+    /// Cannot unlock, or not a member.
+    Locked = 4,
+    /// The secret is there and is not served: revoked or expired.
+    Refused = 5,
+    /// Damaged, forged or rolled back.
+    Untrusted = 6,
+    /// In use, or in conflict with what is there.
+    Conflict = 7,
+    /// Nothing failed, and something wants attention.
+    Attention = 8,
+    /// `exec`: keyvault itself failed, the program was not started.
+    ExecFailed = 125,
+    /// `exec`: the program is there and cannot be executed.
+    CannotExecute = 126,
+    /// `exec`: there is no such program.
+    ProgramNotFound = 127,
+    /// Interrupted at a prompt.
+    Interrupted = 130,
+}
+
+/// The result of whatever can fail with an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure that keyvault has words for.
+#[derive(Debug)]
+pub enum Error {
+    /// The system refused something on a file.
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// The answer could not be written out whole.
+    Output(io::Error),
+    /// The system gave no random bytes.
+    NoRandomness,
+    /// The command given to `--verify` did not accept the new value.
+    VerifyFailed { name: SecretName, outcome: String },
+
+    /// The command line asks for something that does not fit together.
+    Usage { message: String, hint: String },
+    /// A value stood on the command line. It is not repeated here.
+    ValueOnCommandLine {
+        verb: &'static str,
+        name: Option<SecretName>,
+    },
+    /// A question could not be asked, and has a flag that answers it.
+    Unasked {
+        question: String,
+        flag: &'static str,
+    },
+    /// The person said no.
+    Declined,
+    /// What was typed or piped in cannot be a value.
+    BadValue {
+        what: &'static str,
+        hint: &'static str,
+    },
+
+    /// No vault was found.
+    NoVault { from: PathBuf },
+    /// No vault is where the caller said.
+    NoVaultAt { path: PathBuf },
+    /// The vault has no such environment.
+    NoEnvironment {
+        name: EnvironmentName,
+        vault: PathBuf,
+        closest: Option<EnvironmentName>,
+    },
+    /// The vault has several environments and none was named.
+    WhichEnvironment { names: Vec<EnvironmentName> },
+    /// The environment has no such secret.
+    NoSecret {
+        name: SecretName,
+        environment: EnvironmentName,
+        closest: Option<SecretName>,
+    },
+    /// The secret has no such version.
+    NoVersion {
+        name: SecretName,
+        environment: EnvironmentName,
+        wanted: String,
+    },
+    /// A pattern matched nothing.
+    NoMatch {
+        option: &'static str,
+        pattern: String,
+        environment: EnvironmentName,
+    },
+
+    /// There is no identity yet.
+    NoIdentity { path: PathBuf },
+    /// Others can read the identity.
+    IdentityExposed { path: PathBuf, mode: u32 },
+    /// The identity is not one.
+    BadIdentity { origin: Origin, what: String },
+    /// A passphrase is needed and nobody can be asked.
+    NoPrompt { origin: Origin, forbidden: bool },
+    /// The passphrase does not open the identity.
+    WrongPassphrase { origin: Origin },
+    /// The file or command that should give the passphrase does not.
+    PassphraseSource {
+        variable: &'static str,
+        what: String,
+    },
+    /// The identity does not open the environment.
+    NotAMember {
+        environment: EnvironmentName,
+        path: PathBuf,
+    },
+    /// The identity opens the environment and may not write it.
+    NotAWriter { environment: EnvironmentName },
+    /// The kernel keeps no session keyring for us.
+    NoSessionCache { what: String },
+
+    /// The version was revoked.
+    Revoked {
+        name: SecretName,
+        version: u32,
+        environment: EnvironmentName,
+        reason: Option<Remark>,
+    },
+    /// The version is past its date.
+    Expired {
+        name: SecretName,
+        version: u32,
+        environment: EnvironmentName,
+        at: Timestamp,
+    },
+    /// The record is kept and the value is not.
+    Destroyed {
+        name: SecretName,
+        version: u32,
+        environment: EnvironmentName,
+    },
+    /// A value that was revoked is offered again, for `name`.
+    RevokedValue {
+        name: SecretName,
+        revoked: SecretName,
+        version: u32,
+        environment: EnvironmentName,
+    },
+
+    /// A vault file that cannot be believed.
+    Untrusted { path: PathBuf, fault: Fault },
+    /// A vault file that is not what this machine saw last.
+    Unexpected {
+        path: PathBuf,
+        environment: EnvironmentName,
+        surprise: Surprise,
+    },
+
+    /// The secret is there already.
+    SecretExists {
+        name: SecretName,
+        environment: EnvironmentName,
+    },
+    /// The secret has this value already.
+    SameValue {
+        name: SecretName,
+        version: u32,
+        environment: EnvironmentName,
+    },
+    /// The folder found as a vault is someone else's.
+    ForeignVault { path: PathBuf },
+    /// The environment is there already.
+    EnvironmentExists {
+        name: EnvironmentName,
+        vault: PathBuf,
+    },
+    /// The vault is there already.
+    VaultExists { path: PathBuf },
+    /// Someone else is writing.
+    LockHeld { path: PathBuf, seconds: u64 },
+
+    /// Interrupted at a prompt.
+    Interrupted,
+
+    /// A secret would take the program over.
+    Dangerous { variable: SecretName },
+    /// A value no environment variable can carry.
+    NulInValue { name: SecretName },
+    /// A value too long for the system's environment.
+    EnvironmentTooLarge { name: SecretName, size: usize },
+    /// There is no such program.
+    ProgramNotFound { program: String },
+    /// The program cannot be executed.
+    CannotExecute { program: String, source: io::Error },
+    /// Any of the others, where it kept `exec` from starting its program.
+    Exec(Box<Error>),
+}
+
+/// Where an identity came from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// A file.
+    File(PathBuf),
+    /// The environment variable of this name.
+    Variable(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "identity `{}`", shown(path)),
+            Self::Variable(name) => write!(f, "the identity in `{name}`"),
+        }
+    }
+}
+
+/// What is wrong with a vault file, whoever looks at it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A directory, a device, a pipe or a socket.
+    NotAFile,
+    /// A symbolic link.
+    Symlink,
+    /// More bytes than a vault file may have.
+    TooLarge { limit: u64 },
+    /// No age file at all.
+    NotAge,
+    /// An age header beyond what is parsed.
+    HeaderTooLarge,
+    /// An age file that a passphrase opens.
+    PassphraseSealed,
+    /// Bytes that do not decrypt.
+    Corrupt,
+    /// A header that changed while what it opens did not.
+    CorruptHeader,
+    /// A plaintext without the line that signs it.
+    Unsigned,
+    /// A signature of something else or by someone else.
+    BadSignature { by: MemberName },
+    /// An author who may not write.
+    NotAWriter { by: MemberName },
+    /// A chain of rosters that does not hold.
+    Roster { what: &'static str },
+    /// A format of a later version.
+    NewerFormat { format: String },
+    /// A field of a later version.
+    UnknownField { field: String },
+    /// A document that is not one.
+    Malformed { what: String },
+    /// The file of another environment.
+    WrongEnvironment { found: EnvironmentName },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAFile => write!(f, "is not a regular file"),
+            Self::Symlink => write!(
+                f,
+                "is a symbolic link, and vault files are not followed out of their folder"
+            ),
+            Self::TooLarge { limit } => write!(
+                f,
+                "is larger than {} MiB, more than a vault file can be",
+                limit >> 20
+            ),
+            Self::NotAge => write!(f, "is not an age file"),
+            Self::HeaderTooLarge => write!(f, "has an age header beyond 64 KiB or 256 recipients"),
+            Self::PassphraseSealed => write!(f, "is sealed with a passphrase, as no vault file is"),
+            Self::Corrupt => write!(f, "is damaged: it does not decrypt"),
+            Self::CorruptHeader => {
+                write!(f, "is damaged: its header is not the one it was saved with")
+            }
+            Self::Unsigned => write!(f, "is forged or damaged: no member signed it"),
+            Self::BadSignature { by } => write!(
+                f,
+                "is forged or damaged: the signature is not that of `{by}`"
+            ),
+            Self::NotAWriter { by } => write!(f, "is forged: `{by}` is not a writer in its roster"),
+            Self::Roster { what } => write!(f, "is forged or damaged: in its roster {what}"),
+            Self::NewerFormat { format } => write!(
+                f,
+                "has the format `{format}`, which this version of keyvault does not know"
+            ),
+            Self::UnknownField { field } => write!(
+                f,
+                "holds the field `{field}`, which this version of keyvault does not know"
+            ),
+            Self::Malformed { what } => write!(f, "is damaged: its document is malformed ({what})"),
+            Self::WrongEnvironment { found } => {
+                write!(f, "is the file of another environment, `{found}`")
+            }
+        }
+    }
+}
+
+/// How a sound file differs from what this machine saw last.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Surprise {
+    /// An earlier state.
+    RolledBack { found: u64, seen: u64 },
+    /// A state that does not come from the one seen.
+    Diverged { found: u64, seen: u64 },
+    /// A file of another vault.
+    OtherVault { found: String, seen: String },
+    /// A roster that does not continue the one seen.
+    OtherRoster { founder: MemberName },
+    /// A new environment, begun by someone whom this machine does not know
+    /// from the vault's others.
+    UnknownFounder { founder: MemberName },
+    /// Anything: what this machine remembers is damaged.
+    PinDamaged { pin: PathBuf },
+}
+
+impl fmt::Display for Surprise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RolledBack { found, seen } => {
+                write!(
+                    f,
+                    "is rolled back: it is revision {found}, and this machine has seen revision {seen}"
+                )
+            }
+            Self::Diverged { found, seen } => write!(
+                f,
+                "is on another branch of history: its revision {found} does not come from revision {seen}, which this machine has seen"
+            ),
+            Self::OtherVault { found, seen } => {
+                write!(
+                    f,
+                    "belongs to another vault: {found}, and this machine knows {seen} here"
+                )
+            }
+            Self::OtherRoster { founder } => {
+                write!(
+                    f,
+                    "has a roster, founded by `{founder}`, that does not continue the one this machine knows"
+                )
+            }
+            Self::UnknownFounder { founder } => {
+                write!(
+                    f,
+                    "was started by `{founder}`, whom this machine does not know from the vault's other environments"
+                )
+            }
+            Self::PinDamaged { pin } => {
+                write!(
+                    f,
+                    "cannot be compared with what this machine saw last: `{}` is damaged",
+                    shown(pin)
+                )
+            }
+        }
+    }
+}
+
+/// An error's code and words.
+struct Words {
+    code: Code,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Error {
+    /// Returns the exit code of the process.
+    pub fn code(&self) -> Code {
+        self.words().code
+    }
+
+    /// Returns what to do about it, with a command to paste where there is one.
+    pub fn hint(&self) -> Option<String> {
+        self.words().hint
+    }
+
+    /// Shortens the making of an I/O error: `map_err(Error::io("read", path))`.
+    pub fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+
+    fn words(&self) -> Words {
+        let (code, message, hint) = match self {
+            Self::Io { doing, path, source } => {
+                (Code::Other, format!("cannot {doing} `{}`: {}", shown(path), reason(source)), None)
+            }
+            Self::Output(source) => {
+                (Code::Other, format!("cannot write the answer: {}", reason(source)), None)
+            }
+            Self::NoRandomness => {
+                (Code::Other, "the system gives no random bytes".to_owned(), None)
+            }
+            Self::VerifyFailed { name, outcome } => (
+                Code::Other,
+                format!("the new value of `{name}` was not accepted: the command of `--verify` {outcome}"),
+                Some("nothing was changed; mend the value or the command and run it again".to_owned()),
+            ),
+
+            Self::Usage { message, hint } => (Code::Usage, message.clone(), Some(hint.clone())),
+            Self::ValueOnCommandLine { verb, name } => {
+                let name = name.as_ref().map_or("NAME", SecretName::as_str);
+                (
+                    Code::Usage,
+                    "a value is never taken from the command line, where `ps` and the shell's history show it; it was not read".to_owned(),
+                    Some(format!("run `keyvault {verb} {name}` and type it, or pipe it in: `… | keyvault {verb} {name}`; if it was a real one, clear it from the history")),
+                )
+            }
+            Self::Unasked { question, flag } => (
+                Code::Usage,
+                format!("{question} was not asked: there is no terminal, or input is switched off"),
+                Some(format!("pass `{flag}` to say yes beforehand")),
+            ),
+            Self::Declined => (Code::Other, "not done".to_owned(), None),
+            Self::BadValue { what, hint } => (Code::Usage, (*what).to_owned(), Some((*hint).to_owned())),
+
+            Self::NoVault { from } => (
+                Code::Missing,
+                format!("no vault in `{}` or above it, and no personal one", shown(from)),
+                Some("run `keyvault init` to make one here".to_owned()),
+            ),
+            Self::NoVaultAt { path } => (
+                Code::Missing,
+                format!("no vault at `{}`", shown(path)),
+                Some(format!("run `keyvault init --vault {}` to make one there", shell_word(path))),
+            ),
+            Self::NoEnvironment { name, vault, closest } => (
+                Code::Missing,
+                format!("no environment `{name}` in `{}`", shown(vault)),
+                Some(match closest {
+                    Some(closest) => format!("did you mean `--env {closest}`?"),
+                    None => format!("run `keyvault env list` to see those there are, or `keyvault env create {name}`"),
+                }),
+            ),
+            Self::WhichEnvironment { names } => (
+                Code::Missing,
+                "there is no environment `dev` to fall back on, and none was named".to_owned(),
+                Some(match names.as_slice() {
+                    [] => "run `keyvault env create dev` to make it".to_owned(),
+                    [first, ..] => {
+                        let all: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                        format!("name one of {}, as in `--env {first}`", all.join(", "))
+                    }
+                }),
+            ),
+            Self::NoSecret { name, environment, closest } => (
+                Code::Missing,
+                format!("no secret named `{name}` in environment `{environment}`"),
+                Some(match closest {
+                    Some(closest) => format!("did you mean `{closest}`?"),
+                    None => format!("run `keyvault list --env {environment}` to see its secrets"),
+                }),
+            ),
+            Self::NoVersion { name, environment, wanted } => (
+                Code::Missing,
+                format!("`{name}` has no {wanted} in environment `{environment}`"),
+                Some(format!("run `keyvault list --env {environment}` to see its current version")),
+            ),
+            Self::NoMatch { option, pattern, environment } => (
+                Code::Missing,
+                format!("`{option} {pattern}` matches no secret in environment `{environment}`"),
+                Some(format!("run `keyvault list --env {environment}` to see its secrets")),
+            ),
+
+            Self::NoIdentity { path } => (
+                Code::Locked,
+                format!("no identity at `{}`", shown(path)),
+                Some("run `keyvault init` to make one, or name yours with `--identity FILE`".to_owned()),
+            ),
+            Self::IdentityExposed { path, mode } => (
+                Code::Locked,
+                format!("identity `{}` can be read by others (mode {mode:04o})", shown(path)),
+                Some(format!("run `chmod 600 {}`", shell_word(path))),
+            ),
+            Self::BadIdentity { origin, what } => (
+                Code::Locked,
+                format!("{origin} cannot be used: {what}"),
+                Some("an age identity, plain or with a passphrase, or an ssh-ed25519 private key opens a vault".to_owned()),
+            ),
+            Self::NoPrompt { origin, forbidden } => (
+                Code::Locked,
+                format!(
+                    "{origin} wants its passphrase, and {}",
+                    if *forbidden { "input is switched off" } else { "there is no terminal to ask on" }
+                ),
+                Some("set `KEYVAULT_PASSPHRASE_FILE` or `KEYVAULT_IDENTITY`, or run `keyvault unlock` in a terminal of this session first".to_owned()),
+            ),
+            Self::WrongPassphrase { origin } => (
+                Code::Locked,
+                format!("wrong passphrase for {origin}"),
+                None,
+            ),
+            Self::PassphraseSource { variable, what } => (
+                Code::Locked,
+                format!("no passphrase from `{variable}`: {what}"),
+                None,
+            ),
+            Self::NotAMember { environment, path } => (
+                Code::Locked,
+                format!("this identity does not open `{}`: it is not a member of environment `{environment}`", shown(path)),
+                Some("run `keyvault identity` and send its line to a member, who can add you".to_owned()),
+            ),
+            Self::NotAWriter { environment } => (
+                Code::Locked,
+                format!("this identity may read environment `{environment}` and not write it"),
+                Some("run `keyvault identity` and send its line to a member, who can make you a writer".to_owned()),
+            ),
+            Self::NoSessionCache { what } => (
+                Code::Locked,
+                format!("the kernel keeps no unlocked identity for this session: {what}"),
+                Some("the passphrase is asked each time; `KEYVAULT_PASSPHRASE_FILE` serves scripts".to_owned()),
+            ),
+
+            Self::Revoked { name, version, environment, reason } => (
+                Code::Refused,
+                match reason {
+                    Some(reason) => format!("`{name}` in environment `{environment}` is revoked (version {version}: {reason})"),
+                    None => format!("`{name}` in environment `{environment}` is revoked (version {version})"),
+                },
+                Some(format!("run `keyvault rotate {name} --env {environment}` to give it a new value")),
+            ),
+            Self::Expired { name, version, environment, at } => (
+                Code::Refused,
+                format!("`{name}` in environment `{environment}` has expired (version {version}, at {at})"),
+                Some(format!("run `keyvault rotate {name} --env {environment}` to give it a new value")),
+            ),
+            Self::Destroyed { name, version, environment } => (
+                Code::Refused,
+                format!("the value of `{name}` version {version} in environment `{environment}` was destroyed; its record is kept"),
+                Some(format!("run `keyvault get {name} --env {environment}` for the current one")),
+            ),
+            Self::RevokedValue { name, revoked, version, environment } => (
+                Code::Refused,
+                format!("this value for `{name}` was revoked before, as version {version} of `{revoked}` in environment `{environment}`, and is not taken again"),
+                Some("get a new one where the old one came from".to_owned()),
+            ),
+
+            Self::Untrusted { path, fault } => (
+                Code::Untrusted,
+                format!("`{}` {fault}", shown(path)),
+                Some(match fault {
+                    Fault::NewerFormat { .. } | Fault::UnknownField { .. } => "a later version of keyvault wrote it; update this one".to_owned(),
+                    _ => "it was not touched; restore it from git or a backup".to_owned(),
+                }),
+            ),
+            Self::Unexpected { path, environment, surprise } => (
+                Code::Untrusted,
+                format!("`{}` {surprise}", shown(path)),
+                Some(format!("it was not touched; if you know why, run `keyvault trust --env {environment}` to see the change and accept it")),
+            ),
+
+            Self::ForeignVault { path } => (
+                Code::Untrusted,
+                format!("the vault found at `{}` belongs to another user, who could have put it there for you to find", shown(path)),
+                Some(format!("if you know it, name it: `--vault {}`", shell_word(path))),
+            ),
+            Self::SecretExists { name, environment } => (
+                Code::Conflict,
+                format!("`{name}` is in environment `{environment}` already"),
+                Some(format!("run `keyvault rotate {name} --env {environment}` to give it a new value")),
+            ),
+            Self::SameValue { name, version, environment } => (
+                Code::Conflict,
+                format!("`{name}` in environment `{environment}` has this value already (version {version})"),
+                Some("nothing was changed; give it the new value".to_owned()),
+            ),
+            Self::EnvironmentExists { name, vault } => (
+                Code::Conflict,
+                format!("environment `{name}` is in `{}` already", shown(vault)),
+                Some(format!("run `keyvault list --env {name}` to see its secrets")),
+            ),
+            Self::VaultExists { path } => (
+                Code::Conflict,
+                format!("there is a vault at `{}` already", shown(path)),
+                Some("run `keyvault env list` to see its environments, or `keyvault env create NAME` for another".to_owned()),
+            ),
+            Self::LockHeld { path, seconds } => (
+                Code::Conflict,
+                format!("another keyvault has kept `{}` locked for {seconds} seconds", shown(path)),
+                Some("nothing was changed; run it again once the other is done".to_owned()),
+            ),
+
+            Self::Interrupted => (Code::Interrupted, "interrupted".to_owned(), None),
+
+            Self::Dangerous { variable } => (
+                Code::ExecFailed,
+                format!("a secret named `{variable}` would take the program over, and is not passed on"),
+                Some(format!("leave it out with `--except {variable}`, or pass `--allow-dangerous {variable}` if that is what you want")),
+            ),
+            Self::NulInValue { name } => (
+                Code::ExecFailed,
+                format!("the value of `{name}` holds a NUL byte, which no environment variable can carry"),
+                Some(format!("leave it out with `--except {name}`, and let the program read it from `keyvault get {name}`")),
+            ),
+            Self::EnvironmentTooLarge { name, size } => (
+                Code::CannotExecute,
+                format!("the environment is too large for the system; the largest secret is `{name}` with {size} bytes"),
+                Some(format!("leave it out with `--except {name}`, and let the program read it from `keyvault get {name}`")),
+            ),
+            Self::ProgramNotFound { program } => (
+                Code::ProgramNotFound,
+                format!("no program `{program}`"),
+                None,
+            ),
+            Self::CannotExecute { program, source } => (
+                Code::CannotExecute,
+                format!("cannot execute `{program}`: {}", reason(source)),
+                None,
+            ),
+            Self::Exec(error) => {
+                let inner = error.words();
+                let code = match inner.code {
+                    Code::ProgramNotFound | Code::CannotExecute | Code::Interrupted => inner.code,
+                    _ => Code::ExecFailed,
+                };
+                (code, inner.message, inner.hint)
+            }
+        };
+        Words {
+            code,
+            message,
+            hint,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Says what the system said, without the `(os error 2)` that Rust appends.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((reason, _)) => reason.to_lowercase(),
+        None => text,
+    }
+}
+
+/// Writes a path for a person. Its control characters are escaped: a folder
+/// may be named by someone else.
+pub fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+/// Writes a path as one word of a shell command.
+pub fn shell_word(path: &Path) -> String {
+    let text = shown(path);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@%:,".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_cannot_carry_a_terminal_escape() {
+        assert_eq!(shown(Path::new("/tmp/\u{1b}[2J/é")), "/tmp/\\u{1b}[2J/é");
+    }
+
+    #[test]
+    fn a_path_with_a_quote_is_still_one_word() {
+        assert_eq!(shell_word(Path::new("/a/b-c_1.age")), "/a/b-c_1.age");
+        assert_eq!(shell_word(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+    }
+
+    #[test]
+    fn the_system_s_reason_is_said_without_its_number() {
+        let error = io::Error::from_raw_os_error(28);
+        assert_eq!(reason(&error), "no space left on device");
+    }
+}

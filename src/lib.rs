@@ -1,0 +1,76 @@
+//! keyvault keeps named secrets per environment in age-encrypted JSON files and
+//! hands them to programs. This is its map; the program is [`run`].
+//!
+//! Floors, lowest first. A module imports only from lower floors, and neighbours
+//! do not know each other: what one needs of another arrives as an argument.
+//! `tests/cli/architecture.rs` holds this.
+//!
+//! | floor | modules | |
+//! |---|---|---|
+//! | 0 | `text` | how a type that is text goes into JSON |
+//! | 1 | `name` `secret_value` `timestamp` | types that are valid by construction |
+//! | 2 | `error` | what can go wrong, with words, hint and exit code |
+//! | 3 | `seal` | age envelopes, identities, signatures, digests |
+//! | 4 | `vault` | environments, secrets, versions, rosters, the file format |
+//! | 5 | `store` `child` `hardening` | files, locks, pins, the session's cache; programs that are started |
+//! | 6 | `ui` | answers, news, prompts, last words |
+//! | 7 | `context` | where everything comes from; the only reader of `std::env` |
+//! | 8 | `commands` | one file for each subcommand |
+//! | 9 | `cli` | the command line |
+//!
+//! Up to `vault` nothing does I/O or reads a clock. Begin with `vault/mod.rs`,
+//! then one command, then its test.
+
+mod child;
+mod cli;
+mod commands;
+mod context;
+mod error;
+mod hardening;
+mod name;
+mod seal;
+mod secret_value;
+mod store;
+mod text;
+mod timestamp;
+mod ui;
+mod vault;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+pub use secret_value::SecretValue;
+
+use cli::{Cli, Stop};
+use context::Context;
+use error::Error;
+use ui::failure;
+
+/// Runs the program on the arguments of this process, and returns its exit code.
+pub fn run() -> ExitCode {
+    let core_limit = hardening::harden();
+    let arguments: Vec<OsString> = context::arguments().collect();
+    let mut cli = match Cli::read(&arguments) {
+        Ok(cli) => cli,
+        Err(stop) => return ExitCode::from(help_or_complain(&stop)),
+    };
+    let (options, ui) = cli.options();
+    let cx = Context::new(options, ui, core_limit);
+    let code = match cli.run(&cx) {
+        Ok(code) => code as u8,
+        Err(error) => failure::report(&cx.ui, &error),
+    };
+    ExitCode::from(code)
+}
+
+fn help_or_complain(stop: &Stop) -> u8 {
+    let ui = stop.ui();
+    let Some((text, to_stdout)) = stop.help() else {
+        return failure::report(&ui, &stop.error().into());
+    };
+    match cli::write_help(&text, to_stdout) {
+        Ok(()) if to_stdout => error::Code::Ok as u8,
+        Ok(()) => error::Code::Usage as u8,
+        Err(error) => failure::report(&ui, &Error::Output(error).into()),
+    }
+}

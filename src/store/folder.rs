@@ -1,0 +1,409 @@
+//! A folder held open, in which files are read whole and replaced whole.
+//!
+//! Every step goes through the folder's own handle, so a folder that is moved
+//! or replaced meanwhile is not written to by mistake. Files are created 0600
+//! and folders 0700, whatever the umask, which is never changed: it would be
+//! handed on to a child.
+
+use std::ffi::OsStr;
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::{Error, Result};
+use crate::seal::digest::ShortDigest;
+use crate::seal::random;
+
+/// How long a writer waits for another: fifty of them, each waiting for a slow
+/// disk three times, are done by then.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// After how long a person is told what the wait is for.
+const LOCK_SILENCE: Duration = Duration::from_secs(1);
+
+/// How often the lock is tried. The kernel wakes no waiter after a set time.
+const LOCK_RETRY: Duration = Duration::from_millis(10);
+
+const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+const FOLDER_MODE: Mode = Mode::RWXU;
+
+/// A folder held open.
+pub struct Folder {
+    handle: File,
+    path: PathBuf,
+}
+
+/// The exclusive right to write in a folder, until it is dropped.
+pub struct Lock<'a> {
+    folder: &'a Folder,
+}
+
+/// Why a file was not read.
+#[derive(Debug)]
+pub enum Unread {
+    /// There is none of this name.
+    Missing,
+    /// It is a symbolic link.
+    Symlink,
+    /// It is a folder, a device, a pipe or a socket.
+    NotAFile,
+    /// It has more bytes than were asked for.
+    TooLarge,
+    /// The system refused it.
+    Io(io::Error),
+}
+
+impl Folder {
+    /// Opens a folder; `None` if there is none. A symbolic link in the last part
+    /// of the path is followed only if the caller says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], also where the path leads to something else.
+    pub fn open(path: &Path, follow: bool) -> Result<Option<Self>> {
+        let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        if !follow {
+            flags |= OFlags::NOFOLLOW;
+        }
+        match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(handle) => Ok(Some(Self {
+                handle: handle.into(),
+                path: path.to_owned(),
+            })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(Error::io("open the folder", path)(error.into())),
+        }
+    }
+
+    /// Opens a folder, making it and those above it that are missing, 0700.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn create(path: &Path) -> Result<Self> {
+        for _ in 0..2 {
+            if let Some(folder) = Self::open(path, true)? {
+                return Ok(folder);
+            }
+            if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+                Self::create(parent)?;
+            }
+            match rustix::fs::mkdir(path, FOLDER_MODE) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(Error::io("make the folder", path)(error.into())),
+            }
+            // Where the umask took away even the owner's rights.
+            rustix::fs::chmod(path, FOLDER_MODE)
+                .map_err(|error| Error::io("make the folder", path)(error.into()))?;
+        }
+        Err(Error::io("make the folder", path)(Errno::NOENT.into()))
+    }
+
+    /// Returns where it was found.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the permissions and owner of the folder itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn status(&self) -> Result<rustix::fs::Stat> {
+        rustix::fs::fstat(&self.handle)
+            .map_err(|error| Error::io("read the folder", &self.path)(error.into()))
+    }
+
+    /// Returns the permissions of a file, without following a link.
+    pub fn file_status(&self, name: &str) -> Option<rustix::fs::Stat> {
+        rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).ok()
+    }
+
+    /// Returns the names of everything in the folder, sorted, without those that
+    /// are not text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn names(&self) -> Result<Vec<String>> {
+        let failed = |error: Errno| Error::io("list", &self.path)(error.into());
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.handle).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            names.extend(entry.file_name().to_str().ok().map(str::to_owned));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Reads a regular file of at most `limit` bytes. It is opened once and its
+    /// links are not followed.
+    ///
+    /// # Errors
+    ///
+    /// [`Unread`].
+    pub fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, Unread> {
+        read_at(&self.handle, Path::new(name), limit)
+    }
+
+    /// Waits for the right to write here. `waiting` is called once, after a
+    /// second. The lock is on the folder itself, so it leaves no file, and it
+    /// excludes people with different homes as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LockHeld`] after 30 seconds; [`Error::Io`].
+    pub fn lock(&self, waiting: &mut dyn FnMut()) -> Result<Lock<'_>> {
+        let start = Instant::now();
+        let mut told = false;
+        loop {
+            match self.handle.try_lock() {
+                Ok(()) => return Ok(Lock { folder: self }),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => {
+                    return Err(Error::io("lock", &self.path)(error));
+                }
+            }
+            let waited = start.elapsed();
+            if waited >= LOCK_PATIENCE {
+                let (path, seconds) = (self.path.clone(), LOCK_PATIENCE.as_secs());
+                return Err(Error::LockHeld { path, seconds });
+            }
+            if waited >= LOCK_SILENCE && !told {
+                waiting();
+                told = true;
+            }
+            thread::sleep(LOCK_RETRY);
+        }
+    }
+}
+
+impl Lock<'_> {
+    /// Puts a file in the place of the one of this name, or where none was. At
+    /// any point a crash leaves the old file or the new one, whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; then the old file is still there, unless only the last
+    /// step, which waits for the disk, failed.
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let folder = &self.folder.handle;
+        let path = self.folder.path.join(name);
+        let failed = |error: io::Error| Error::io("write", &path)(error);
+        self.clear_temporaries();
+        let temporary = temporary_name(name, random::bytes()?.into());
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(folder, &temporary, flags, FILE_MODE)
+            .map_err(|error| failed(error.into()))?;
+        let written = fill(file.into(), bytes)
+            .and_then(|()| Ok(rustix::fs::renameat(folder, &temporary, folder, name)?));
+        if let Err(error) = written {
+            // It may be renamed already or not there: then nothing is lost.
+            let _ = rustix::fs::unlinkat(folder, &temporary, AtFlags::empty());
+            return Err(failed(error));
+        }
+        folder.sync_all().map_err(failed)
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let folder = &self.folder.handle;
+        let path = self.folder.path.join(name);
+        rustix::fs::unlinkat(folder, name, AtFlags::empty())
+            .map_err(|error| Error::io("remove", &path)(error.into()))?;
+        folder.sync_all().map_err(Error::io("remove", &path))
+    }
+
+    /// Removes what a writer that was killed left behind. It is sealed like the
+    /// rest, and in nobody's way; so if it cannot be removed, it stays.
+    fn clear_temporaries(&self) {
+        let folder = &self.folder.handle;
+        for name in self.folder.names().unwrap_or_default() {
+            if is_temporary(&name) {
+                let _ = rustix::fs::unlinkat(
+                    folder,
+                    OsStr::from_bytes(name.as_bytes()),
+                    AtFlags::empty(),
+                );
+            }
+        }
+    }
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        // Closing the folder would unlock it as well.
+        let _ = self.folder.handle.unlock();
+    }
+}
+
+/// Reads a file as [`Folder::read`] does, where the folder is not needed for more.
+///
+/// # Errors
+///
+/// [`Unread`].
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
+    read_at(rustix::fs::CWD, path, limit)
+}
+
+fn read_at(folder: impl AsFd, path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
+    // Without NONBLOCK, opening a pipe would wait for somebody to write.
+    let flags =
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(folder, path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Err(Unread::Missing),
+        Err(Errno::LOOP) => return Err(Unread::Symlink),
+        Err(Errno::NXIO | Errno::NODEV) => return Err(Unread::NotAFile),
+        Err(error) => return Err(Unread::Io(error.into())),
+    };
+    let status = rustix::fs::fstat(&file).map_err(|error| Unread::Io(error.into()))?;
+    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+        return Err(Unread::NotAFile);
+    }
+    let size = u64::try_from(status.st_size).unwrap_or(u64::MAX);
+    if size > limit {
+        return Err(Unread::TooLarge);
+    }
+    // One more than its size: reading then ends without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Unread::Io)?;
+    if bytes.len() as u64 > limit {
+        return Err(Unread::TooLarge);
+    }
+    Ok(bytes)
+}
+
+fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
+    // Where the umask took away even the owner's rights.
+    rustix::fs::fchmod(&file, FILE_MODE)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+fn temporary_name(name: &str, random: ShortDigest) -> String {
+    format!(".{name}.{random}{TEMPORARY_SUFFIX}")
+}
+
+/// Tells whether a name is one of those that [`temporary_name`] makes.
+pub fn is_temporary(name: &str) -> bool {
+    let stem = name
+        .strip_prefix('.')
+        .and_then(|name| name.strip_suffix(TEMPORARY_SUFFIX));
+    let random = stem.and_then(|stem| stem.rsplit_once('.'));
+    random.is_some_and(|(name, random)| !name.is_empty() && random.parse::<ShortDigest>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_temporaries_are_taken_for_such() {
+        let ours = temporary_name("dev.age", random::bytes().expect("random").into());
+        assert!(is_temporary(&ours), "{ours}");
+        for other in [
+            ".tmp",
+            "..0011223344556677.tmp",
+            ".dev.age.tmp",
+            "dev.age.0011223344556677.tmp",
+            ".a.001122334455667.tmp",
+            ".a.0011223344556677.tmp~",
+        ] {
+            assert!(!is_temporary(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_leaves_nothing_else() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("a/b");
+        let folder = Folder::create(&path).expect("made");
+        assert_eq!(folder.status().expect("there").st_mode & 0o777, 0o700);
+        let lock = folder.lock(&mut || {}).expect("nobody else has it");
+        let stale = temporary_name("x", [7; 8].into());
+        std::fs::write(path.join(&stale), "stale").expect("written");
+        for text in ["one", "two"] {
+            lock.replace("x", text.as_bytes()).expect("replaced");
+            assert_eq!(folder.read("x", 10).expect("read"), text.as_bytes());
+            assert_eq!(
+                folder.file_status("x").expect("there").st_mode & 0o777,
+                0o600
+            );
+        }
+        assert_eq!(folder.names().expect("listed"), [".", "..", "x"]);
+        lock.remove("x").expect("removed");
+        assert!(matches!(folder.read("x", 10), Err(Unread::Missing)));
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_nothing_behind() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::create(place.path()).expect("opened");
+        std::fs::create_dir(place.path().join("x")).expect("made");
+        let lock = folder.lock(&mut || {}).expect("nobody else has it");
+        assert!(
+            lock.replace("x", b"text").is_err(),
+            "a folder is in the way"
+        );
+        assert_eq!(folder.names().expect("listed"), [".", "..", "x"]);
+    }
+
+    #[test]
+    fn what_is_no_plain_small_file_is_not_read() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path();
+        let folder = Folder::open(path, false).expect("opened").expect("there");
+        std::fs::write(path.join("five"), "12345").expect("written");
+        std::os::unix::fs::symlink("five", path.join("link")).expect("linked");
+        std::fs::create_dir(path.join("folder")).expect("made");
+        rustix::fs::mknodat(&folder.handle, "pipe", FileType::Fifo, FILE_MODE, 0).expect("made");
+        assert_eq!(folder.read("five", 5).expect("read"), b"12345");
+        assert!(matches!(folder.read("five", 4), Err(Unread::TooLarge)));
+        assert!(matches!(folder.read("link", 5), Err(Unread::Symlink)));
+        assert!(matches!(folder.read("folder", 5), Err(Unread::NotAFile)));
+        assert!(matches!(folder.read("pipe", 5), Err(Unread::NotAFile)));
+        assert!(matches!(folder.read("none", 5), Err(Unread::Missing)));
+        std::os::unix::fs::symlink(path, path.join("self")).expect("linked");
+        assert!(Folder::open(&path.join("self"), false).is_err());
+        assert!(
+            Folder::open(&path.join("self"), true)
+                .expect("opened")
+                .is_some()
+        );
+        assert!(
+            Folder::open(&path.join("nowhere"), true)
+                .expect("no error")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_lock_excludes_another_handle_of_the_same_folder() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (one, two) = (
+            Folder::create(place.path()).expect("opened"),
+            Folder::create(place.path()).expect("opened"),
+        );
+        let lock = one.lock(&mut || {}).expect("nobody else has it");
+        assert!(two.handle.try_lock().is_err());
+        drop(lock);
+        assert!(two.lock(&mut || {}).is_ok());
+    }
+}

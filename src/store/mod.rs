@@ -1,0 +1,542 @@
+//! What is on disk: vaults, the identity, pins, and the session's cache.
+//!
+//! A [`VaultStore`] is a vault's folder. Reading takes no lock: a file is
+//! replaced as a whole, so whoever opened it reads one state to its end. A
+//! writer holds the folder's lock from before it reads until after it saved.
+
+pub mod folder;
+pub mod identity_file;
+pub mod pin;
+pub mod session;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Fault, Result, Surprise, shown};
+use crate::name::{EnvironmentName, MemberName, SecretName, closest};
+use crate::seal::digest::Digest;
+use crate::seal::identity::Identity;
+use crate::seal::recipient::Recipient;
+use crate::seal::signature::Signer;
+use crate::seal::{Envelope, Unopened};
+use crate::store::folder::{Folder, Lock, Unread};
+use crate::store::pin::{BadPin, Pin, Pins, Sighting, Verdict};
+use crate::vault::document::Plaintext;
+use crate::vault::secret::Secret;
+use crate::vault::{Environment, VaultId};
+
+/// The folder of a project's vault.
+pub const PROJECT_FOLDER: &str = ".keyvault";
+
+/// Most bytes of a vault file: a hundred thousand secrets with some versions.
+const FILE_MAX: u64 = 64 << 20;
+
+const SUFFIX: &str = ".age";
+
+/// A vault's folder.
+pub struct VaultStore {
+    folder: Folder,
+    pins: Pins,
+}
+
+/// A file that was read, opened and found to be what it should be.
+pub struct OpenedFile {
+    /// Of the file.
+    pub digest: Digest,
+    path: PathBuf,
+    plaintext: Plaintext,
+    /// The whole, once it was needed: to verify the file, where no pin vouched
+    /// for it, or to look through it.
+    environment: Option<Environment>,
+    /// Secrets that were read without the others.
+    sought: BTreeMap<SecretName, Secret>,
+}
+
+/// Something a person should know about a file that was opened all the same.
+#[derive(Debug)]
+pub enum Notice {
+    /// The first file of a vault that this machine sees.
+    FirstSight {
+        path: PathBuf,
+        vault: VaultId,
+        members: Vec<MemberName>,
+    },
+    /// An earlier state or a branch, in a git work tree.
+    Elsewhere { path: PathBuf, surprise: Surprise },
+    /// The state could not be remembered.
+    Unpinned { error: Error },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FirstSight {
+                path,
+                vault,
+                members,
+            } => {
+                let members: Vec<&str> = members.iter().map(MemberName::as_str).collect();
+                let members = members.join(", ");
+                write!(
+                    f,
+                    "first sight of `{}`: trusting vault {vault}, members {members}",
+                    shown(path)
+                )
+            }
+            Self::Elsewhere { path, surprise } => write!(
+                f,
+                "`{}` {surprise}; in a git work tree this is taken for another commit",
+                shown(path)
+            ),
+            Self::Unpinned { error } => {
+                write!(f, "this state of the vault is not remembered: {error}")
+            }
+        }
+    }
+}
+
+/// A file and how it stands to what this machine saw, for `trust` and `doctor`.
+pub struct Inspected {
+    /// How it stands.
+    pub verdict: Verdict,
+    /// What was pinned before.
+    pub before: Option<Pin>,
+    /// What would be pinned.
+    pub after: Pin,
+}
+
+impl VaultStore {
+    /// Opens the vault at a path; `None` if there is no folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], also where the last part of the path is a symbolic link and
+    /// `follow` is not set.
+    pub fn open(path: &Path, follow: bool, state: &Path) -> Result<Option<Self>> {
+        let folder = Folder::open(path, follow)?;
+        Ok(folder.map(|folder| Self::of(folder, state)))
+    }
+
+    /// Opens the vault at a path, making its folder where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn create(path: &Path, state: &Path) -> Result<Self> {
+        Folder::create(path).map(|folder| Self::of(folder, state))
+    }
+
+    fn of(folder: Folder, state: &Path) -> Self {
+        let pins = Pins::of_vault(state, folder.path());
+        Self { folder, pins }
+    }
+
+    /// Looks for a project's vault in a folder and those above it, nearest first.
+    pub fn find(from: &Path) -> Option<PathBuf> {
+        let candidates = from.ancestors().map(|folder| folder.join(PROJECT_FOLDER));
+        candidates
+            .into_iter()
+            .find(|path| path.symlink_metadata().is_ok_and(|found| found.is_dir()))
+    }
+
+    /// Returns the folder's path.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the folder, for what is said of its permissions.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Returns the vault's pins.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
+    /// Returns the path of an environment's file.
+    pub fn file_path(&self, name: &EnvironmentName) -> PathBuf {
+        self.folder.path().join(file_name(name))
+    }
+
+    /// Returns the names of the environments, sorted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn environments(&self) -> Result<Vec<EnvironmentName>> {
+        let names = self.folder.names()?;
+        let names = names
+            .iter()
+            .filter_map(|name| name.strip_suffix(SUFFIX)?.parse().ok());
+        Ok(names.collect())
+    }
+
+    /// Tells whether there is a file for an environment, of whatever kind.
+    pub fn has(&self, name: &EnvironmentName) -> bool {
+        self.folder.file_status(&file_name(name)).is_some()
+    }
+
+    /// Waits for the right to write; `waiting` is called once, after a second.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LockHeld`], [`Error::Io`].
+    pub fn lock(&self, waiting: &mut dyn FnMut()) -> Result<Lock<'_>> {
+        self.folder.lock(waiting)
+    }
+
+    fn read(&self, name: &EnvironmentName) -> Result<Envelope> {
+        let path = self.file_path(name);
+        let fault = |fault| Error::Untrusted {
+            path: path.clone(),
+            fault,
+        };
+        let bytes =
+            self.folder
+                .read(&file_name(name), FILE_MAX)
+                .map_err(|unread| match unread {
+                    Unread::Missing => self.no_environment(name),
+                    Unread::Symlink => fault(Fault::Symlink),
+                    Unread::NotAFile => fault(Fault::NotAFile),
+                    Unread::TooLarge => fault(Fault::TooLarge { limit: FILE_MAX }),
+                    Unread::Io(error) => Error::io("read", &path)(error),
+                })?;
+        Envelope::read(bytes).map_err(fault)
+    }
+
+    /// Makes sure that there is a file for an environment, of whatever kind.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEnvironment`].
+    pub fn require(&self, name: &EnvironmentName) -> Result<()> {
+        if self.has(name) {
+            Ok(())
+        } else {
+            Err(self.no_environment(name))
+        }
+    }
+
+    fn no_environment(&self, name: &EnvironmentName) -> Error {
+        let others = self.environments().unwrap_or_default();
+        Error::NoEnvironment {
+            name: name.clone(),
+            vault: self.folder.path().to_owned(),
+            closest: closest(name.as_str(), &others).cloned(),
+        }
+    }
+
+    fn decrypt(
+        &self,
+        name: &EnvironmentName,
+        envelope: &Envelope,
+        identity: &Identity,
+        pin: Option<&Pin>,
+    ) -> Result<(Plaintext, Digest)> {
+        let path = self.file_path(name);
+        let opened = envelope.open(identity).map_err(|unopened| match unopened {
+            Unopened::Fault(fault) => Error::Untrusted {
+                path: path.clone(),
+                fault,
+            },
+            // The payload is the one we could open: only the header has changed.
+            Unopened::NotForUs
+                if pin.is_some_and(|pin| pin.payload == envelope.payload_digest()) =>
+            {
+                Error::Untrusted {
+                    path: path.clone(),
+                    fault: Fault::CorruptHeader,
+                }
+            }
+            Unopened::NotForUs => Error::NotAMember {
+                environment: name.clone(),
+                path: path.clone(),
+            },
+        })?;
+        let plaintext =
+            Plaintext::split(opened.plaintext).map_err(|fault| Error::Untrusted { path, fault })?;
+        Ok((plaintext, opened.digest))
+    }
+
+    /// Reads and opens an environment's file, checks who wrote it and compares it
+    /// with what this machine saw last. `expected` is the vault's id where the
+    /// caller knows it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEnvironment`], [`Error::NotAMember`], [`Error::Untrusted`],
+    /// [`Error::Unexpected`], [`Error::Io`].
+    pub fn read_environment(
+        &self,
+        name: &EnvironmentName,
+        identity: &Identity,
+        expected: Option<VaultId>,
+        notices: &mut Vec<Notice>,
+    ) -> Result<OpenedFile> {
+        let path = self.file_path(name);
+        let envelope = self.read(name)?;
+        let pin = self.pin(name)?;
+        let (plaintext, digest) = self.decrypt(name, &envelope, identity, pin.as_ref())?;
+        if let Some(pin) = &pin
+            && pin.digest == digest
+            && expected.is_none_or(|expected| expected == pin.vault)
+        {
+            return Ok(OpenedFile {
+                digest,
+                path,
+                plaintext,
+                environment: None,
+                sought: BTreeMap::new(),
+            });
+        }
+        let (environment, links) = self.verify(name, &plaintext)?;
+        let payload = envelope.payload_digest();
+        let seen = Sighting {
+            path: &path,
+            environment: &environment,
+            links: &links,
+            digest,
+            payload,
+        };
+        let unexpected = |surprise| {
+            let (path, environment) = (path.clone(), name.clone());
+            Err(Error::Unexpected {
+                path,
+                environment,
+                surprise,
+            })
+        };
+        if let Some(expected) = expected.filter(|expected| *expected != environment.vault) {
+            let (found, seen) = (environment.vault.to_string(), expected.to_string());
+            return unexpected(Surprise::OtherVault { found, seen });
+        }
+        let new_pin = match self.verdict(pin.as_ref(), &seen)? {
+            Verdict::Same => None,
+            Verdict::Refused(surprise) => return unexpected(surprise),
+            Verdict::Newer => {
+                if pin.is_none() && expected.is_none() {
+                    notices.push(first_sight(&path, &environment));
+                }
+                Some(Pin::of(&seen))
+            }
+            Verdict::Elsewhere(surprise) if !in_git_work_tree(&path) => {
+                return unexpected(surprise);
+            }
+            Verdict::Elsewhere(surprise) => {
+                let noting = pin.as_ref().and_then(|pin| pin.noting(&seen));
+                if noting.is_some() {
+                    notices.push(Notice::Elsewhere {
+                        path: path.clone(),
+                        surprise,
+                    });
+                }
+                noting
+            }
+        };
+        if let Some(new_pin) = new_pin
+            && let Err(error) = self.pins.advance(pin.as_ref(), &new_pin)
+        {
+            notices.push(Notice::Unpinned { error });
+        }
+        Ok(OpenedFile {
+            digest,
+            path,
+            plaintext,
+            environment: Some(environment),
+            sought: BTreeMap::new(),
+        })
+    }
+
+    /// Reads, opens and verifies an environment's file, and tells how it stands
+    /// to what this machine saw, without acting on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`VaultStore::read_environment`], without [`Error::Unexpected`].
+    pub fn inspect(&self, name: &EnvironmentName, identity: &Identity) -> Result<Inspected> {
+        let path = self.file_path(name);
+        let envelope = self.read(name)?;
+        let before = self.pins.load(name).unwrap_or_default();
+        let (plaintext, digest) = self.decrypt(name, &envelope, identity, before.as_ref())?;
+        let (environment, links) = self.verify(name, &plaintext)?;
+        let payload = envelope.payload_digest();
+        let seen = Sighting {
+            path: &path,
+            environment: &environment,
+            links: &links,
+            digest,
+            payload,
+        };
+        let verdict = self.verdict(before.as_ref(), &seen)?;
+        let after = Pin::of(&seen);
+        Ok(Inspected {
+            verdict,
+            before,
+            after,
+        })
+    }
+
+    fn pin(&self, name: &EnvironmentName) -> Result<Option<Pin>> {
+        self.pins.load(name).map_err(|bad| match bad {
+            BadPin::Error(error) => error,
+            BadPin::Damaged(pin) => Error::Unexpected {
+                path: self.file_path(name),
+                environment: name.clone(),
+                surprise: Surprise::PinDamaged { pin },
+            },
+        })
+    }
+
+    fn verify(
+        &self,
+        name: &EnvironmentName,
+        plaintext: &Plaintext,
+    ) -> Result<(Environment, Vec<Digest>)> {
+        let fault = |fault| Error::Untrusted {
+            path: self.file_path(name),
+            fault,
+        };
+        let (environment, links) = plaintext.verify().map_err(fault)?;
+        if environment.name != *name {
+            return Err(fault(Fault::WrongEnvironment {
+                found: environment.name,
+            }));
+        }
+        Ok((environment, links))
+    }
+
+    fn verdict(&self, pin: Option<&Pin>, seen: &Sighting<'_>) -> Result<Verdict> {
+        match pin {
+            Some(pin) => Ok(pin.judge(seen)),
+            None => Ok(Pins::judge_new(&self.pins.load_all()?, seen)),
+        }
+    }
+
+    /// Signs, seals and saves an environment, and remembers the new state. What
+    /// was sealed is opened again before it takes the old file's place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; the old file is still there then.
+    pub fn save(
+        &self,
+        lock: &Lock<'_>,
+        environment: &Environment,
+        identity: &Identity,
+        signer: &Signer,
+        notices: &mut Vec<Notice>,
+    ) -> Result<()> {
+        let path = self.file_path(&environment.name);
+        let plaintext = Plaintext::sign(environment, signer);
+        let members = environment.roster.members().iter();
+        let recipients: Vec<Recipient> = members.map(|member| member.recipient.clone()).collect();
+        let envelope = Envelope::seal(plaintext.as_bytes(), &recipients);
+        let untrusted = |fault| Error::Untrusted {
+            path: path.clone(),
+            fault,
+        };
+        let reopened = envelope.open(identity).map_err(|unopened| match unopened {
+            Unopened::Fault(fault) => untrusted(fault),
+            Unopened::NotForUs => Error::NotAMember {
+                environment: environment.name.clone(),
+                path: path.clone(),
+            },
+        })?;
+        if *reopened.plaintext != plaintext.as_bytes() {
+            return Err(untrusted(Fault::Corrupt));
+        }
+        let (environment, links) = plaintext.verify().map_err(untrusted)?;
+        let bytes = envelope.as_bytes();
+        if bytes.len() as u64 > FILE_MAX {
+            return Err(untrusted(Fault::TooLarge { limit: FILE_MAX }));
+        }
+        lock.replace(&file_name(&environment.name), bytes)?;
+        let (digest, payload) = (reopened.digest, envelope.payload_digest());
+        let seen = Sighting {
+            path: &path,
+            environment: &environment,
+            links: &links,
+            digest,
+            payload,
+        };
+        if let Err(error) = self.pins.set(&Pin::of(&seen)) {
+            notices.push(Notice::Unpinned { error });
+        }
+        Ok(())
+    }
+
+    /// Removes an environment's file. Its pin stays: what comes back under this
+    /// name without being made here is a surprise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn remove(&self, lock: &Lock<'_>, name: &EnvironmentName) -> Result<()> {
+        lock.remove(&file_name(name))
+    }
+}
+
+impl OpenedFile {
+    /// Returns one secret, read alone where that is possible.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`], [`Error::Untrusted`].
+    pub fn secret(&mut self, name: &SecretName) -> Result<&Secret> {
+        if self.environment.is_none()
+            && let Some(secret) = self.plaintext.seek(name)
+        {
+            return Ok(self.sought.entry(name.clone()).or_insert(secret));
+        }
+        let environment = match self.environment.take() {
+            Some(environment) => environment,
+            None => self.read()?,
+        };
+        self.environment.insert(environment).secret(name)
+    }
+
+    /// Returns the environment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Untrusted`].
+    pub fn environment(mut self) -> Result<Environment> {
+        match self.environment.take() {
+            Some(environment) => Ok(environment),
+            None => self.read(),
+        }
+    }
+
+    fn read(&self) -> Result<Environment> {
+        let fault = |fault| Error::Untrusted {
+            path: self.path.clone(),
+            fault,
+        };
+        self.plaintext.read().map_err(fault)
+    }
+}
+
+fn file_name(name: &EnvironmentName) -> String {
+    format!("{name}{SUFFIX}")
+}
+
+fn first_sight(path: &Path, environment: &Environment) -> Notice {
+    let members = environment
+        .roster
+        .members()
+        .iter()
+        .map(|member| member.name.clone());
+    Notice::FirstSight {
+        path: path.to_owned(),
+        vault: environment.vault,
+        members: members.collect(),
+    }
+}
+
+/// Tells whether a path lies in a git work tree, where checking out another
+/// commit is ordinary life.
+pub fn in_git_work_tree(path: &Path) -> bool {
+    path.ancestors().any(|folder| folder.join(".git").exists())
+}

@@ -1,0 +1,304 @@
+//! What this machine last saw of each environment.
+//!
+//! A signature tells that a member wrote a file, and not that it is the latest
+//! one. So the machine remembers, per vault folder and environment, the state
+//! that it saw last, and judges each later file by it.
+//!
+//! A pin also makes reading fast: a file whose digest is the pinned one was
+//! verified when it was pinned, and is not verified again.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, Surprise};
+use crate::name::EnvironmentName;
+use crate::seal::digest::{Digest, ShortDigest};
+use crate::store::folder::{self, Folder, Unread};
+use crate::vault::roster::Member;
+use crate::vault::{ANCESTORS_MAX, Environment, VaultId};
+
+/// A pin takes about 2 KiB, and 200 bytes more for each member.
+const PIN_MAX: u64 = 1 << 20;
+
+/// How many notes a pin keeps: more branches than anyone goes to and fro between.
+const NOTED_MAX: usize = 16;
+
+/// The state of an environment that this machine saw last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    format: Format,
+    /// Where the vault is, for a person who looks into the file.
+    path: PathBuf,
+    pub vault: VaultId,
+    pub environment: EnvironmentName,
+    pub revision: u64,
+    /// Of the file.
+    pub digest: Digest,
+    /// Of the file without its header.
+    pub payload: Digest,
+    ancestors: Vec<ShortDigest>,
+    /// The roster's links, oldest first.
+    roster: Vec<Digest>,
+    pub members: Vec<Member>,
+    /// Earlier states and branches that were read in a git work tree, and that a
+    /// person was told of; each is told once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    noted: Vec<ShortDigest>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Format {
+    #[serde(rename = "keyvault-pin/1")]
+    V1,
+}
+
+/// A verified file, as far as a pin is concerned.
+pub struct Sighting<'a> {
+    pub path: &'a Path,
+    pub environment: &'a Environment,
+    pub links: &'a [Digest],
+    pub digest: Digest,
+    pub payload: Digest,
+}
+
+/// How a file stands to a pin.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the pinned one.
+    Same,
+    /// It comes from the pinned one.
+    Newer,
+    /// It is an earlier state or a branch, by someone who may still write: what
+    /// checking out another commit brings about, and an attacker too.
+    Elsewhere(Surprise),
+    /// It is not to be believed without a person's word.
+    Refused(Surprise),
+}
+
+impl Pin {
+    /// Makes the pin of a file.
+    pub fn of(seen: &Sighting<'_>) -> Self {
+        Self {
+            format: Format::V1,
+            path: seen.path.to_owned(),
+            vault: seen.environment.vault,
+            environment: seen.environment.name.clone(),
+            revision: seen.environment.revision,
+            digest: seen.digest,
+            payload: seen.payload,
+            ancestors: seen.environment.ancestors.clone(),
+            roster: seen.links.to_vec(),
+            members: seen.environment.roster.members().to_vec(),
+            noted: Vec::new(),
+        }
+    }
+
+    /// Returns this pin with a note of a file that is not the pinned one, or
+    /// `None` if the note is there.
+    pub fn noting(&self, seen: &Sighting<'_>) -> Option<Self> {
+        let digest = seen.digest.short();
+        if self.noted.contains(&digest) {
+            return None;
+        }
+        let mut pin = self.clone();
+        pin.noted.push(digest);
+        let surplus = pin.noted.len().saturating_sub(NOTED_MAX);
+        pin.noted.drain(..surplus);
+        Some(pin)
+    }
+
+    /// Judges a file by this pin.
+    pub fn judge(&self, seen: &Sighting<'_>) -> Verdict {
+        let environment = seen.environment;
+        if seen.digest == self.digest {
+            return Verdict::Same;
+        }
+        if environment.vault != self.vault {
+            return Verdict::Refused(other_vault(environment.vault, self.vault));
+        }
+        let continued = self
+            .roster
+            .last()
+            .is_some_and(|link| seen.links.contains(link));
+        let earlier = seen
+            .links
+            .last()
+            .is_some_and(|link| self.roster.contains(link));
+        if !continued && !earlier {
+            return Verdict::Refused(other_roster(environment));
+        }
+        let (found, pinned) = (environment.revision, self.revision);
+        let descends = environment.parents.contains(&self.digest)
+            || environment.ancestors.contains(&self.digest.short());
+        let forgotten = found > pinned.saturating_add(ANCESTORS_MAX as u64);
+        if continued && (descends || forgotten) {
+            return Verdict::Newer;
+        }
+        if self.ancestors.contains(&seen.digest.short()) {
+            return Verdict::Elsewhere(Surprise::RolledBack {
+                found,
+                seen: pinned,
+            });
+        }
+        // It was never seen here. Whoever wrote it must be a writer still, or one
+        // who left could go on writing by pretending not to have.
+        let signer = environment.roster.writer(&environment.updated_by);
+        let still = self.members.iter().any(|member| {
+            member.name == environment.updated_by
+                && signer.is_some()
+                && member.signer.as_ref() == signer
+        });
+        if still {
+            Verdict::Elsewhere(Surprise::Diverged {
+                found,
+                seen: pinned,
+            })
+        } else {
+            Verdict::Refused(other_roster(environment))
+        }
+    }
+}
+
+fn other_vault(found: VaultId, seen: VaultId) -> Surprise {
+    Surprise::OtherVault {
+        found: found.to_string(),
+        seen: seen.to_string(),
+    }
+}
+
+fn other_roster(environment: &Environment) -> Surprise {
+    let founder = environment
+        .roster
+        .founder()
+        .map(|member| member.name.clone());
+    Surprise::OtherRoster {
+        founder: founder.unwrap_or_else(|| environment.updated_by.clone()),
+    }
+}
+
+/// The pins of one vault folder.
+pub struct Pins {
+    path: PathBuf,
+}
+
+impl Pins {
+    /// Names the place, below the state folder, of the pins of the vault at this
+    /// path. Nothing is created before a pin is kept.
+    pub fn of_vault(state: &Path, vault: &Path) -> Self {
+        let digest = Digest::of(vault.as_os_str().as_encoded_bytes()).to_string();
+        Self {
+            path: state.join("pins").join(&digest[..32]),
+        }
+    }
+
+    /// Returns the pin of an environment, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`BadPin`].
+    pub fn load(&self, name: &EnvironmentName) -> Result<Option<Pin>, BadPin> {
+        read(&self.path.join(file_name(name)))
+    }
+
+    /// Returns the pins of the vault, those that are damaged left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::error::Error::Io), where the folder is there and
+    /// cannot be read.
+    pub fn load_all(&self) -> Result<Vec<Pin>> {
+        let Some(folder) = Folder::open(&self.path, true)? else {
+            return Ok(Vec::new());
+        };
+        let names = folder.names()?;
+        let pins = names.iter().filter(|name| name.ends_with(SUFFIX));
+        Ok(pins
+            .filter_map(|name| read(&self.path.join(name)).ok().flatten())
+            .collect())
+    }
+
+    /// Judges the first file of an environment by the vault's other pins: it must
+    /// be of the same vault, and started by someone known from there.
+    pub fn judge_new(others: &[Pin], seen: &Sighting<'_>) -> Verdict {
+        let (Some(known), environment) = (others.first(), seen.environment) else {
+            return Verdict::Newer;
+        };
+        if environment.vault != known.vault {
+            return Verdict::Refused(other_vault(environment.vault, known.vault));
+        }
+        let Some(founder) = environment.roster.founder() else {
+            return Verdict::Refused(other_roster(environment));
+        };
+        let is_founder =
+            |member: &Member| member.name == founder.name && member.signer == founder.signer;
+        if others.iter().any(|pin| pin.members.iter().any(is_founder)) {
+            Verdict::Newer
+        } else {
+            Verdict::Refused(Surprise::UnknownFounder {
+                founder: founder.name.clone(),
+            })
+        }
+    }
+
+    /// Keeps a pin, unless another process has changed the one that the file was
+    /// judged by: then that one has seen as much or more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::error::Error::Io) and the like; the pin is the old
+    /// one then.
+    pub fn advance(&self, judged_by: Option<&Pin>, new: &Pin) -> Result<()> {
+        self.write(new, |now| now == judged_by)
+    }
+
+    /// Keeps a pin whatever was there: after our own save, and for `trust`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pins::advance`].
+    pub fn set(&self, new: &Pin) -> Result<()> {
+        self.write(new, |_| true)
+    }
+
+    fn write(&self, new: &Pin, condition: impl FnOnce(Option<&Pin>) -> bool) -> Result<()> {
+        let folder = Folder::create(&self.path)?;
+        let lock = folder.lock(&mut || {})?;
+        let name = file_name(&new.environment);
+        let now = read(&self.path.join(&name)).ok().flatten();
+        if condition(now.as_ref()) {
+            let mut text = serde_json::to_vec(new).expect("a pin has a JSON form");
+            text.push(b'\n');
+            lock.replace(&name, &text)?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a pin cannot be used.
+#[derive(Debug)]
+pub enum BadPin {
+    /// It does not read.
+    Damaged(PathBuf),
+    /// It was not read.
+    Error(Error),
+}
+
+const SUFFIX: &str = ".json";
+
+fn file_name(name: &EnvironmentName) -> String {
+    format!("{name}{SUFFIX}")
+}
+
+fn read(path: &Path) -> Result<Option<Pin>, BadPin> {
+    let damaged = || BadPin::Damaged(path.to_owned());
+    match folder::read(path, PIN_MAX) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|_| damaged()),
+        Err(Unread::Missing) => Ok(None),
+        Err(Unread::Symlink | Unread::NotAFile | Unread::TooLarge) => Err(damaged()),
+        Err(Unread::Io(error)) => Err(BadPin::Error(Error::io("read", path)(error))),
+    }
+}

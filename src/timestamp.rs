@@ -1,0 +1,227 @@
+//! Points in time and lengths of time, as files and the command line write
+//! them. Nothing here reads a clock: `now` comes from `context`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use crate::text::serde_as_text;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+const WEEK: u64 = 7 * DAY;
+/// Julian year, which is near enough for an age that is shown as `2y`.
+const YEAR: u64 = 365 * DAY + 6 * HOUR;
+
+/// A point in time: UTC, whole seconds, written as RFC 3339
+/// (`2026-11-22T12:00:00Z`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(jiff::Timestamp);
+
+impl Timestamp {
+    /// Converts the system's time, dropping what is below a second.
+    ///
+    /// A clock outside the years -9999 to 9999 counts as 1970.
+    pub fn from_system(time: SystemTime) -> Self {
+        let seconds = jiff::Timestamp::try_from(time).map_or(0, |time| time.as_second());
+        Self(jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    }
+
+    /// Returns how long before `now` this was; nothing for a time to come.
+    pub fn age(self, now: Timestamp) -> Period {
+        Period(u64::try_from(now.0.as_second() - self.0.as_second()).unwrap_or(0))
+    }
+
+    /// Returns how long after `now` this is; nothing for a time that is past.
+    pub fn until(self, now: Timestamp) -> Period {
+        now.age(self)
+    }
+
+    /// Returns the point that lies `period` later, or the last one there is.
+    pub fn after(self, period: Period) -> Self {
+        let length = Duration::from_secs(period.0);
+        Self(self.0.checked_add(length).unwrap_or(jiff::Timestamp::MAX))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let time: jiff::Timestamp = text
+            .parse()
+            .map_err(|_| "a time is written as 2026-12-31T12:00:00Z")?;
+        let time = jiff::Timestamp::from_second(time.as_second());
+        time.map(Self).map_err(|_| "the time is out of range")
+    }
+}
+
+serde_as_text!(Timestamp);
+
+/// A length of time in whole seconds, written as a number and a unit: `45s`,
+/// `15m`, `12h`, `90d`, `2w`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period(u64);
+
+impl Period {
+    /// The length of so many seconds.
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// Returns the length in seconds.
+    pub const fn as_seconds(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the length in its largest unit, for a table: `41s`, `7m`, `3h`,
+    /// `12d`, `2y`. What is left over is dropped.
+    pub fn rounded(self) -> impl fmt::Display {
+        let (count, unit) = match self.0 {
+            seconds if seconds < MINUTE => (seconds, 's'),
+            seconds if seconds < HOUR => (seconds / MINUTE, 'm'),
+            seconds if seconds < DAY => (seconds / HOUR, 'h'),
+            seconds if seconds < 2 * YEAR => (seconds / DAY, 'd'),
+            seconds => (seconds / YEAR, 'y'),
+        };
+        format!("{count}{unit}")
+    }
+}
+
+impl fmt::Display for Period {
+    /// Writes the largest unit that loses nothing, so that it reads back equal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(DAY, 'd'), (HOUR, 'h'), (MINUTE, 'm')];
+        match units
+            .iter()
+            .find(|(length, _)| self.0 != 0 && self.0.is_multiple_of(*length))
+        {
+            Some((length, unit)) => write!(f, "{}{unit}", self.0 / length),
+            None => write!(f, "{}s", self.0),
+        }
+    }
+}
+
+impl FromStr for Period {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str =
+            "a length of time is a number and `s`, `m`, `h`, `d` or `w`, as in `90d`";
+        let unit = match text.as_bytes().last() {
+            Some(b's') => 1,
+            Some(b'm') => MINUTE,
+            Some(b'h') => HOUR,
+            Some(b'd') => DAY,
+            Some(b'w') => WEEK,
+            _ => return Err(RULE),
+        };
+        let digits = &text[..text.len() - 1];
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(RULE);
+        }
+        let count: u64 = digits.parse().map_err(|_| RULE)?;
+        count.checked_mul(unit).map(Self).ok_or(RULE)
+    }
+}
+
+serde_as_text!(Period);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    #[test]
+    fn a_timestamp_reads_back_as_written() {
+        for text in [
+            "2026-11-22T12:00:00Z",
+            "1970-01-01T00:00:00Z",
+            "2028-02-29T23:59:59Z",
+        ] {
+            assert_eq!(at(text).to_string(), text);
+        }
+        assert_eq!(
+            at("2026-11-22T13:00:00.9+01:00").to_string(),
+            "2026-11-22T12:00:00Z"
+        );
+        assert!("yesterday".parse::<Timestamp>().is_err());
+        assert!("2026-02-29T00:00:00Z".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn the_system_clock_may_show_anything() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(
+            Timestamp::from_system(epoch).to_string(),
+            "1970-01-01T00:00:00Z"
+        );
+        let late = epoch + Duration::new(1_795_348_800, 999_999_999);
+        assert_eq!(
+            Timestamp::from_system(late).to_string(),
+            "2026-11-22T12:00:00Z"
+        );
+        let absurd = epoch + Duration::from_secs(1 << 50);
+        assert_eq!(
+            Timestamp::from_system(absurd).to_string(),
+            "1970-01-01T00:00:00Z"
+        );
+    }
+
+    #[test]
+    fn an_age_is_never_negative() {
+        let (early, late) = (at("2026-01-01T00:00:00Z"), at("2026-01-13T05:00:00Z"));
+        assert_eq!(early.age(late).rounded().to_string(), "12d");
+        assert_eq!(late.age(early).as_seconds(), 0);
+        assert_eq!(
+            early
+                .after("12d".parse().expect("a period"))
+                .age(late)
+                .rounded()
+                .to_string(),
+            "5h"
+        );
+    }
+
+    #[test]
+    fn a_period_reads_back_as_written() {
+        for text in ["0s", "45s", "15m", "12h", "90d"] {
+            assert_eq!(text.parse::<Period>().expect("a period").to_string(), text);
+        }
+        assert_eq!("2w".parse::<Period>().expect("a period").to_string(), "14d");
+        for bad in [
+            "",
+            "d",
+            "90",
+            "-1d",
+            "+1d",
+            "1.5h",
+            "1y",
+            "d90",
+            "99999999999999999999d",
+            "9é",
+        ] {
+            assert!(bad.parse::<Period>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_age_is_shown_in_its_largest_unit() {
+        let shown = |seconds| Period::from_seconds(seconds).rounded().to_string();
+        assert_eq!(shown(59), "59s");
+        assert_eq!(shown(60), "1m");
+        assert_eq!(shown(DAY - 1), "23h");
+        assert_eq!(shown(400 * DAY), "400d");
+        assert_eq!(shown(3 * YEAR), "3y");
+    }
+}

@@ -1,0 +1,50 @@
+//! The last words of a command that failed.
+//!
+//! The voice: `keyvault: error: …`, then `keyvault: hint: …`; lower case, no full
+//! stop, literals in backticks. With `--json` both are one object on stderr.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use crate::error::{Code, Error};
+use crate::ui::{ERROR, Format, HINT, RESET, SCHEMA, Ui};
+
+/// Says why a command failed and returns its exit code.
+///
+/// A reader that went away is no failure: `keyvault list | head -1` is done.
+pub fn report(ui: &Ui, error: &anyhow::Error) -> u8 {
+    if is_broken_pipe(error) {
+        return 0;
+    }
+    let known = error.downcast_ref::<Error>();
+    let code = known.map_or(Code::Other, Error::code) as u8;
+    let hint = known.and_then(Error::hint);
+    let message = format!("{error:#}");
+    let mut err = ui.stderr();
+    let _ = match ui.format {
+        Format::Human => {
+            let hint = hint.map(|hint| format!("keyvault: {HINT}hint:{RESET} {hint}\n"));
+            write!(
+                err,
+                "keyvault: {ERROR}error:{RESET} {message}\n{}",
+                hint.unwrap_or_default()
+            )
+        }
+        Format::Json => {
+            let failure = json!({ "code": code, "message": message, "hint": hint });
+            writeln!(err, "{}", json!({ "schema": SCHEMA, "error": failure }))
+        }
+    };
+    code
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error
+        .chain()
+        .any(|cause| match cause.downcast_ref::<Error>() {
+            Some(Error::Output(source)) => broken(source),
+            _ => cause.downcast_ref::<io::Error>().is_some_and(broken),
+        })
+}

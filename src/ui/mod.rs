@@ -1,0 +1,223 @@
+//! What a person or a program is told: answers on stdout, news on stderr, and
+//! nothing else.
+
+pub mod failure;
+pub mod prompt;
+pub mod table;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::name::EnvironmentName;
+use crate::secret_value::SecretValue;
+
+/// The version of every JSON answer. It grows when a field changes its meaning
+/// or goes; a new field changes nothing.
+const SCHEMA: u32 = 1;
+
+/// For whom answers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A person.
+    Human,
+    /// A program.
+    Json,
+}
+
+/// When to write in colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// An answer or an outcome that has words.
+pub trait Report: Serialize {
+    /// Writes it for a person.
+    ///
+    /// # Errors
+    ///
+    /// As `out` does.
+    fn human(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes the bare answer, for `--quiet`.
+    ///
+    /// # Errors
+    ///
+    /// As `out` does.
+    fn bare(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.human(out)
+    }
+}
+
+/// How the program speaks.
+#[derive(Clone, Debug)]
+pub struct Ui {
+    /// For whom.
+    pub format: Format,
+    /// Without news.
+    pub quiet: bool,
+    /// With colour.
+    pub color: Color,
+    /// Whether a person may be asked.
+    pub input: bool,
+}
+
+impl Ui {
+    /// Writes an answer to stdout.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`].
+    pub fn answer(&self, report: &impl Report) -> Result<()> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        match self.format {
+            Format::Json => write_json(&mut out, report),
+            Format::Human if self.quiet => report.bare(&mut out),
+            Format::Human => report.human(&mut out),
+        }
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)
+    }
+
+    /// Says what was done: news for a person, an answer for a program.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`].
+    pub fn outcome(&self, report: &impl Report) -> Result<()> {
+        if self.format == Format::Json {
+            return self.answer(report);
+        }
+        if !self.quiet {
+            self.show(report);
+        }
+        Ok(())
+    }
+
+    /// Shows a person, on stderr, what a question is about.
+    pub fn show(&self, report: &impl Report) {
+        // What cannot be said on stderr cannot be said at all.
+        let _ = report.human(&mut io::stderr().lock());
+    }
+
+    /// Gives out a value: its exact bytes, and a line's end on a terminal alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`].
+    pub fn reveal(&self, value: &SecretValue) -> Result<()> {
+        let mut out = io::stdout().lock();
+        let end: &[u8] = if out.is_terminal() { b"\n" } else { b"" };
+        out.write_all(value.expose())
+            .and_then(|()| out.write_all(end))
+            .and_then(|()| out.flush())
+            .map_err(Error::Output)
+    }
+
+    /// Gives out values as JSON, each under the words it was asked for by. Bytes
+    /// that are no text, or hold NUL, are `{"base64": …}`, as in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`].
+    pub fn reveal_json<'a>(&self, values: impl IntoIterator<Item = Revealed<'a>>) -> Result<()> {
+        let secrets: Map<String, Value> = values
+            .into_iter()
+            .map(|Revealed { key, origin, value }| {
+                let environment = origin.map(|(environment, _)| environment.as_str());
+                let version = origin.map(|(_, version)| version);
+                let value = json_value(value);
+                (
+                    key,
+                    json!({ "environment": environment, "version": version, "value": value }),
+                )
+            })
+            .collect();
+        let mut out = BufWriter::new(io::stdout().lock());
+        write_json(&mut out, &json!({ "secrets": secrets }))
+            .and_then(|()| out.flush())
+            .map_err(Error::Output)
+    }
+
+    /// Says something that a person may want to know, on stderr.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.say("note", NOTE, text);
+        }
+    }
+
+    /// Says something that is likely wrong, on stderr.
+    pub fn warn(&self, text: &str) {
+        if !self.quiet {
+            self.say("warning", WARNING, text);
+        }
+    }
+
+    fn say(&self, kind: &str, style: &str, text: &str) {
+        let mut err = self.stderr();
+        let _ = writeln!(err, "keyvault: {style}{kind}:{RESET} {text}");
+    }
+
+    /// Returns stderr with colours or without, as it should be.
+    fn stderr(&self) -> anstream::AutoStream<io::StderrLock<'static>> {
+        let choice = match self.color {
+            Color::Auto => anstream::AutoStream::choice(&io::stderr()),
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        anstream::AutoStream::new(io::stderr().lock(), choice)
+    }
+}
+
+/// One value that is given out.
+pub struct Revealed<'a> {
+    /// What it was asked for by.
+    pub key: String,
+    /// The environment and version that it is from; none for a default.
+    pub origin: Option<(&'a EnvironmentName, u32)>,
+    /// The value.
+    pub value: &'a SecretValue,
+}
+
+fn json_value(value: &SecretValue) -> Value {
+    let bytes = value.expose();
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !bytes.contains(&0) => Value::from(text),
+        _ => json!({ "base64": BASE64_STANDARD.encode(bytes) }),
+    }
+}
+
+fn write_json(out: &mut impl Write, data: &impl Serialize) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Answer<'a, T> {
+        schema: u32,
+        #[serde(flatten)]
+        data: &'a T,
+    }
+    serde_json::to_writer(
+        &mut *out,
+        &Answer {
+            schema: SCHEMA,
+            data,
+        },
+    )?;
+    out.write_all(b"\n")
+}
+
+// Styles of the terminal (ECMA-48), which `anstream` drops where none is wanted.
+const RESET: &str = "\u{1b}[0m";
+const ERROR: &str = "\u{1b}[1;31m";
+const WARNING: &str = "\u{1b}[1;33m";
+const NOTE: &str = "\u{1b}[1;36m";
+const HINT: &str = "\u{1b}[1;32m";

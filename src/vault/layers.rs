@@ -1,0 +1,82 @@
+//! Environments laid over each other: a later one's secrets hide those of the
+//! same name in the ones before, revoked ones included.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::name::{SecretName, closest};
+use crate::vault::Environment;
+use crate::vault::secret::Secret;
+
+/// At least one environment, the last on top.
+pub struct Layers(Vec<Environment>);
+
+/// A secret and where it is from.
+#[derive(Clone, Copy)]
+pub struct Layered<'a> {
+    /// The environment.
+    pub environment: &'a Environment,
+    /// The secret's name.
+    pub name: &'a SecretName,
+    /// The secret.
+    pub secret: &'a Secret,
+}
+
+impl Layers {
+    /// Lays environments over each other.
+    pub fn new(environments: Vec<Environment>) -> Self {
+        Self(environments)
+    }
+
+    /// Tells whether there is more than one.
+    pub fn are_several(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    /// Returns the one on top.
+    pub fn top(&self) -> &Environment {
+        self.0.last().expect("there is at least one environment")
+    }
+
+    /// Returns the secrets that can be seen from the top, by name.
+    pub fn secrets(&self) -> BTreeMap<&SecretName, Layered<'_>> {
+        let layered = self.0.iter().flat_map(|environment| {
+            environment.secrets.iter().map(move |(name, secret)| {
+                (
+                    name,
+                    Layered {
+                        environment,
+                        name,
+                        secret,
+                    },
+                )
+            })
+        });
+        layered.collect()
+    }
+
+    /// Returns one secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`], with the name that was most likely meant in any layer.
+    pub fn secret(&self, name: &SecretName) -> Result<Layered<'_>> {
+        let found = self.0.iter().rev().find_map(|environment| {
+            let (name, secret) = environment.secrets.get_key_value(name)?;
+            Some(Layered {
+                environment,
+                name,
+                secret,
+            })
+        });
+        found.ok_or_else(|| Error::NoSecret {
+            name: name.clone(),
+            environment: self.top().name.clone(),
+            closest: closest(
+                name.as_str(),
+                self.0.iter().flat_map(|layer| layer.secrets.keys()),
+            )
+            .cloned(),
+        })
+    }
+}

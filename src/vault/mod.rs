@@ -1,0 +1,614 @@
+//! What keyvault is about: `Vault` ⊃ `Environment` ⊃ `Secret` ⊃
+//! `SecretVersion`, and what may be done to them.
+//!
+//! Nothing here touches a file or a clock. A vault is no type of its own: it is
+//! the [`VaultId`] that its environments share, because each environment is a
+//! file with members of its own and is read and written alone.
+
+pub mod document;
+pub mod layers;
+pub mod roster;
+pub mod secret;
+pub mod selection;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::name::{EnvironmentName, MemberName, Remark, SecretName, Tag, closest};
+use crate::seal::digest::{Digest, Fingerprint, ShortDigest, hex_text};
+use crate::seal::signature::Signer;
+use crate::secret_value::SecretValue;
+use crate::timestamp::Timestamp;
+use crate::vault::roster::{Member, Roster, Scope};
+use crate::vault::secret::{Revocation, Secret, SecretVersion, VersionSelector, VersionState};
+
+/// How many earlier states an environment remembers. Someone who was away for
+/// more saves than this is shown a newer file as such, and not as a branch.
+pub const ANCESTORS_MAX: usize = 64;
+
+hex_text!(
+    /// Tells one vault from another: 128 random bits that its environments
+    /// share. It is no secret.
+    VaultId,
+    16
+);
+
+/// Who makes a change, and when.
+#[derive(Clone, Copy)]
+pub struct Author<'a> {
+    /// The member.
+    pub name: &'a MemberName,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// One environment: its members, its secrets and where it stands in history.
+pub struct Environment {
+    /// The vault it belongs to.
+    pub vault: VaultId,
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Counts the saves, from 1.
+    pub revision: u64,
+    /// The file or files that this state was made from.
+    pub parents: Vec<Digest>,
+    /// The last states before this one, oldest first, parents included.
+    pub ancestors: Vec<ShortDigest>,
+    /// When it was saved.
+    pub updated_at: Timestamp,
+    /// By whom, and so by whom the file is signed.
+    pub updated_by: MemberName,
+    /// Who may open and write it.
+    pub roster: Roster,
+    /// The secrets by name.
+    pub secrets: BTreeMap<SecretName, Secret>,
+    /// Whether anything was changed since it was read.
+    changed: bool,
+}
+
+/// A secret to be added.
+pub struct NewSecret {
+    /// Its name.
+    pub name: SecretName,
+    /// The value of its first version.
+    pub value: SecretValue,
+    /// What it is, in a person's words.
+    pub description: Option<Remark>,
+    /// What it is filed under.
+    pub tags: Vec<Tag>,
+}
+
+/// A secret was added.
+#[derive(Debug, Serialize)]
+pub struct Added {
+    /// Which.
+    pub name: SecretName,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Its first version.
+    pub version: u32,
+    /// Whether its value has no byte, which is seldom meant.
+    pub empty: bool,
+}
+
+/// A secret has a new value.
+#[derive(Debug, Serialize)]
+pub struct Rotated {
+    /// Which.
+    pub name: SecretName,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// The version now current.
+    pub version: u32,
+    /// The version that was current, if one was.
+    pub previous: Option<u32>,
+    /// Whether the new value has no byte, which is seldom meant.
+    pub empty: bool,
+}
+
+/// Versions of a secret were revoked.
+#[derive(Debug, Serialize)]
+pub struct Revoked {
+    /// Which secret.
+    pub name: SecretName,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// The versions whose values are no more; none if they were revoked before.
+    pub versions: Vec<u32>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Remark>,
+}
+
+/// A secret was forgotten.
+#[derive(Debug, Serialize)]
+pub struct Removed {
+    /// Which.
+    pub name: SecretName,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// How many versions it had.
+    pub versions: usize,
+}
+
+impl Environment {
+    /// Begins an environment, with its creator as the only member.
+    pub fn found(vault: VaultId, name: EnvironmentName, founder: Member, signer: &Signer) -> Self {
+        let (updated_by, updated_at) = (founder.name.clone(), founder.added_at);
+        let roster = Roster::found(
+            Scope {
+                vault,
+                environment: &name,
+            },
+            founder,
+            signer,
+        );
+        Self {
+            vault,
+            name,
+            revision: 1,
+            parents: Vec::new(),
+            ancestors: Vec::new(),
+            updated_at,
+            updated_by,
+            roster,
+            secrets: BTreeMap::new(),
+            changed: true,
+        }
+    }
+
+    /// Tells whether there is anything to save.
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Returns what its roster belongs to.
+    pub fn scope(&self) -> Scope<'_> {
+        Scope {
+            vault: self.vault,
+            environment: &self.name,
+        }
+    }
+
+    /// Makes this the state that follows the one in the file of this digest.
+    pub fn advance(&mut self, from: Digest, author: Author<'_>) {
+        self.revision += 1;
+        self.parents = vec![from];
+        self.ancestors.push(from.short());
+        let surplus = self.ancestors.len().saturating_sub(ANCESTORS_MAX);
+        self.ancestors.drain(..surplus);
+        self.updated_at = author.now;
+        self.updated_by = author.name.clone();
+    }
+
+    /// Returns a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`], with the name that was most likely meant.
+    pub fn secret(&self, name: &SecretName) -> Result<&Secret> {
+        self.secrets.get(name).ok_or_else(|| self.unknown(name))
+    }
+
+    fn secret_mut(&mut self, name: &SecretName) -> Result<&mut Secret> {
+        if !self.secrets.contains_key(name) {
+            return Err(self.unknown(name));
+        }
+        self.changed = true;
+        Ok(self.secrets.get_mut(name).expect("it was found just now"))
+    }
+
+    fn unknown(&self, name: &SecretName) -> Error {
+        Error::NoSecret {
+            name: name.clone(),
+            environment: self.name.clone(),
+            closest: closest(name.as_str(), self.secrets.keys()).cloned(),
+        }
+    }
+
+    /// Adds a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SecretExists`], also for one that was revoked;
+    /// [`Error::RevokedValue`].
+    pub fn add(&mut self, new: NewSecret, author: Author<'_>) -> Result<Added> {
+        self.check_addable(&new.name)?;
+        self.refuse_revoked(&new.name, &new.value)?;
+        let added = Added {
+            name: new.name.clone(),
+            environment: self.name.clone(),
+            version: 1,
+            empty: new.value.is_empty(),
+        };
+        let versions = vec![current_version(added.version, new.value, author)];
+        let secret = Secret {
+            description: new.description,
+            tags: new.tags,
+            rotate_every: None,
+            versions,
+        };
+        self.secrets.insert(new.name, secret);
+        self.changed = true;
+        Ok(added)
+    }
+
+    /// Tells whether a secret of this name can be added, so that nobody types a
+    /// value in vain.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SecretExists`].
+    pub fn check_addable(&self, name: &SecretName) -> Result<()> {
+        if self.secrets.contains_key(name) {
+            let (name, environment) = (name.clone(), self.name.clone());
+            return Err(Error::SecretExists { name, environment });
+        }
+        Ok(())
+    }
+
+    /// Gives a secret a new value: a new version becomes current, and the one
+    /// that was is previous.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`], [`Error::RevokedValue`], or [`Error::SameValue`].
+    pub fn rotate(
+        &mut self,
+        name: &SecretName,
+        value: SecretValue,
+        author: Author<'_>,
+    ) -> Result<Rotated> {
+        let environment = self.name.clone();
+        self.refuse_revoked(name, &value)?;
+        let secret = self.secret_mut(name)?;
+        let previous = secret
+            .versions
+            .iter_mut()
+            .find(|old| old.state == VersionState::Current);
+        if let Some(old) = &previous
+            && old
+                .value
+                .as_ref()
+                .is_some_and(|old| old.expose() == value.expose())
+        {
+            let name = name.clone();
+            return Err(Error::SameValue {
+                name,
+                version: old.number,
+                environment,
+            });
+        }
+        let previous = previous.map(|old| {
+            old.state = VersionState::Previous;
+            old.number
+        });
+        let newest = secret.versions.last().map_or(0, |newest| newest.number);
+        let (version, empty) = (newest + 1, value.is_empty());
+        secret
+            .versions
+            .push(current_version(version, value, author));
+        Ok(Rotated {
+            name: name.clone(),
+            environment,
+            version,
+            previous,
+            empty,
+        })
+    }
+
+    /// Destroys the value of one version, or of all where none is named, and
+    /// keeps their records. What was revoked before stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`] or [`Error::NoVersion`].
+    pub fn revoke(
+        &mut self,
+        name: &SecretName,
+        version: Option<VersionSelector>,
+        reason: Option<Remark>,
+        author: Author<'_>,
+    ) -> Result<Revoked> {
+        let (vault, environment) = (self.vault, self.name.clone());
+        let number = match version {
+            None => None,
+            Some(selector) => {
+                let selected = self
+                    .secret(name)?
+                    .select(selector)
+                    .map(|version| version.number);
+                let wanted = selector.to_string();
+                let missing = || Error::NoVersion {
+                    name: name.clone(),
+                    environment: environment.clone(),
+                    wanted,
+                };
+                Some(selected.ok_or_else(missing)?)
+            }
+        };
+        let unchanged = !self.changed;
+        let secret = self.secret_mut(name)?;
+        let mut versions = Vec::new();
+        for version in &mut secret.versions {
+            let meant = number.is_none_or(|number| number == version.number);
+            let Some(value) = version.value.take_if(|_| meant) else {
+                continue;
+            };
+            version.state = VersionState::Revoked;
+            version.revocation = Some(Box::new(Revocation {
+                at: author.now,
+                reason: reason.clone(),
+                fingerprint: Fingerprint::of(&value, vault.as_ref()),
+            }));
+            versions.push(version.number);
+        }
+        if unchanged && versions.is_empty() {
+            self.changed = false;
+        }
+        Ok(Revoked {
+            name: name.clone(),
+            environment,
+            versions,
+            reason,
+        })
+    }
+
+    /// Forgets a secret, its versions and their records.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`].
+    pub fn remove(&mut self, name: &SecretName) -> Result<Removed> {
+        let versions = self.secret_mut(name)?.versions.len();
+        self.secrets.remove(name);
+        Ok(Removed {
+            name: name.clone(),
+            environment: self.name.clone(),
+            versions,
+        })
+    }
+
+    /// Refuses a value that was revoked in this environment, whichever secret
+    /// had it.
+    fn refuse_revoked(&self, name: &SecretName, value: &SecretValue) -> Result<()> {
+        let fingerprint = Fingerprint::of(value, self.vault.as_ref());
+        for (revoked, secret) in &self.secrets {
+            for version in &secret.versions {
+                let record = version.revocation.as_ref();
+                if record.is_some_and(|record| record.fingerprint == fingerprint) {
+                    return Err(Error::RevokedValue {
+                        name: name.clone(),
+                        revoked: revoked.clone(),
+                        version: version.number,
+                        environment: self.name.clone(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn current_version(number: u32, value: SecretValue, author: Author<'_>) -> SecretVersion {
+    SecretVersion {
+        number,
+        state: VersionState::Current,
+        created_at: author.now,
+        created_by: author.name.clone(),
+        expires_at: None,
+        revocation: None,
+        value: Some(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::identity::Identity;
+
+    fn value(text: &str) -> SecretValue {
+        SecretValue::from_text(text.to_owned())
+    }
+
+    fn name(text: &str) -> SecretName {
+        text.parse().expect("a name")
+    }
+
+    fn environment() -> Environment {
+        let identity = Identity::generate();
+        let [recipient] = &identity.recipients()[..] else {
+            panic!("one key")
+        };
+        let signer = identity.signer(recipient).expect("its own");
+        let founder = Member {
+            name: "alice".parse().expect("a name"),
+            recipient: recipient.clone(),
+            signer: Some(signer.public()),
+            added_at: "2026-11-22T12:00:00Z".parse().expect("a time"),
+        };
+        let mut environment = Environment::found(
+            VaultId::from([7; 16]),
+            "dev".parse().expect("a name"),
+            founder,
+            &signer,
+        );
+        environment.changed = false;
+        environment
+    }
+
+    fn alice() -> MemberName {
+        "alice".parse().expect("a name")
+    }
+
+    fn author(name: &MemberName) -> Author<'_> {
+        Author {
+            name,
+            now: "2026-11-23T12:00:00Z".parse().expect("a time"),
+        }
+    }
+
+    fn add(environment: &mut Environment, secret: &str, text: &str) -> Result<Added> {
+        let new = NewSecret {
+            name: name(secret),
+            value: value(text),
+            description: None,
+            tags: Vec::new(),
+        };
+        environment.add(new, author(&alice()))
+    }
+
+    fn rotate(environment: &mut Environment, secret: &str, text: &str) -> Result<Rotated> {
+        environment.rotate(&name(secret), value(text), author(&alice()))
+    }
+
+    fn revoke(environment: &mut Environment, reference: &str) -> Result<Vec<u32>> {
+        let (secret, version) = match reference.split_once('@') {
+            None => (reference, None),
+            Some((secret, number)) => (secret, number.parse().ok().map(VersionSelector::Number)),
+        };
+        let reason = "leaked".parse().ok();
+        environment
+            .revoke(&name(secret), version, reason, author(&alice()))
+            .map(|revoked| revoked.versions)
+    }
+
+    fn states(environment: &Environment, secret: &str) -> Vec<VersionState> {
+        let secret = environment.secret(&name(secret)).expect("it is there");
+        secret
+            .versions
+            .iter()
+            .map(|version| version.state)
+            .collect()
+    }
+
+    #[test]
+    fn rotating_keeps_the_old_value_as_previous() {
+        use VersionState::{Current, Previous};
+        let mut dev = environment();
+        add(&mut dev, "A", "one").expect("added");
+        let rotated = rotate(&mut dev, "A", "two").expect("rotated");
+        assert_eq!((rotated.version, rotated.previous), (2, Some(1)));
+        rotate(&mut dev, "A", "three").expect("rotated");
+        assert_eq!(states(&dev, "A"), [Previous, Previous, Current]);
+        let secret = dev.secret(&name("A")).expect("it is there");
+        assert_eq!(
+            secret
+                .select(VersionSelector::Previous)
+                .expect("there")
+                .number,
+            2
+        );
+    }
+
+    #[test]
+    fn a_secret_is_added_once_and_rotated_to_something_else() {
+        let mut dev = environment();
+        add(&mut dev, "A", "one").expect("added");
+        assert!(matches!(
+            add(&mut dev, "A", "two"),
+            Err(Error::SecretExists { .. })
+        ));
+        assert!(matches!(
+            rotate(&mut dev, "A", "one"),
+            Err(Error::SameValue { version: 1, .. })
+        ));
+        assert!(matches!(
+            rotate(&mut dev, "B", "two"),
+            Err(Error::NoSecret {
+                closest: Some(_),
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn revoking_destroys_values_and_keeps_records() {
+        use VersionState::{Current, Previous, Revoked};
+        let mut dev = environment();
+        add(&mut dev, "A", "one").expect("added");
+        rotate(&mut dev, "A", "two").expect("rotated");
+        rotate(&mut dev, "A", "three").expect("rotated");
+        assert_eq!(revoke(&mut dev, "A@2").expect("revoked"), [2]);
+        assert_eq!(states(&dev, "A"), [Previous, Revoked, Current]);
+        assert_eq!(revoke(&mut dev, "A").expect("revoked"), [1, 3]);
+        let secret = dev.secret(&name("A")).expect("it is there");
+        assert!(
+            secret
+                .versions
+                .iter()
+                .all(|version| version.value.is_none())
+        );
+        assert!(
+            secret
+                .versions
+                .iter()
+                .all(|version| version.revocation.is_some())
+        );
+        assert!(matches!(
+            revoke(&mut dev, "A@9"),
+            Err(Error::NoVersion { .. })
+        ));
+    }
+
+    #[test]
+    fn revoking_twice_changes_nothing_the_second_time() {
+        let mut dev = environment();
+        add(&mut dev, "A", "one").expect("added");
+        revoke(&mut dev, "A").expect("revoked");
+        dev.changed = false;
+        assert!(revoke(&mut dev, "A").expect("revoked before").is_empty());
+        assert!(!dev.is_changed());
+    }
+
+    #[test]
+    fn a_revoked_value_is_not_taken_again_under_any_name() {
+        let mut dev = environment();
+        add(&mut dev, "A", "one").expect("added");
+        revoke(&mut dev, "A").expect("revoked");
+        assert!(matches!(
+            rotate(&mut dev, "A", "one"),
+            Err(Error::RevokedValue { version: 1, .. })
+        ));
+        assert!(matches!(
+            add(&mut dev, "B", "one"),
+            Err(Error::RevokedValue { .. })
+        ));
+        assert_eq!(rotate(&mut dev, "A", "two").expect("rotated").version, 2);
+    }
+
+    #[test]
+    fn a_number_is_never_used_again() {
+        let mut dev = environment();
+        add(&mut dev, "A", "one").expect("added");
+        revoke(&mut dev, "A").expect("revoked");
+        let rotated = rotate(&mut dev, "A", "two").expect("rotated");
+        assert_eq!((rotated.version, rotated.previous), (2, None));
+    }
+
+    #[test]
+    fn a_failed_change_leaves_nothing_to_save() {
+        let mut dev = environment();
+        assert!(rotate(&mut dev, "A", "one").is_err());
+        assert!(dev.remove(&name("A")).is_err());
+        assert!(revoke(&mut dev, "A").is_err());
+        assert!(!dev.is_changed());
+    }
+
+    #[test]
+    fn only_the_last_ancestors_are_remembered() {
+        let mut dev = environment();
+        for n in 0..=ANCESTORS_MAX {
+            dev.advance(Digest::of(&n.to_le_bytes()), author(&alice()));
+        }
+        assert_eq!(dev.revision, 2 + ANCESTORS_MAX as u64);
+        assert_eq!(dev.ancestors.len(), ANCESTORS_MAX);
+        assert_eq!(dev.ancestors[0], Digest::of(&1_usize.to_le_bytes()).short());
+        assert_eq!(
+            dev.ancestors.last(),
+            dev.parents.first().map(Digest::short).as_ref()
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! Which secrets a program gets, and under which names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use glob::Pattern;
+
+use crate::error::{Error, Result};
+use crate::name::{EnvironmentName, SecretName, Tag};
+use crate::secret_value::SecretValue;
+use crate::timestamp::Timestamp;
+use crate::vault::layers::{Layered, Layers};
+use crate::vault::secret::VersionSelector;
+
+/// A secret's name, or a pattern of names: `*` stands for any letters, `?` for
+/// one, `[A-C]` for one of these.
+#[derive(Clone)]
+pub enum NamePattern {
+    /// One name.
+    Name(SecretName),
+    /// Names that look like this.
+    Glob(Pattern),
+}
+
+impl NamePattern {
+    fn matches(&self, name: &SecretName) -> bool {
+        match self {
+            Self::Name(one) => one == name,
+            Self::Glob(glob) => glob.matches(name.as_str()),
+        }
+    }
+
+    fn is(&self, name: &SecretName) -> bool {
+        matches!(self, Self::Name(one) if one == name)
+    }
+}
+
+impl FromStr for NamePattern {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str =
+            "a pattern is a secret's name, in which `*`, `?` and `[…]` stand for others";
+        if let Ok(name) = text.parse() {
+            return Ok(Self::Name(name));
+        }
+        let is_pattern = |byte: u8| byte.is_ascii_alphanumeric() || b"_*?[]!-".contains(&byte);
+        if text.is_empty() || !text.bytes().all(is_pattern) {
+            return Err(RULE);
+        }
+        Pattern::new(text).map(Self::Glob).map_err(|_| RULE)
+    }
+}
+
+/// What was asked for.
+pub struct Selection<'a> {
+    /// Only these; all if there are none.
+    pub only: &'a [NamePattern],
+    /// But not these.
+    pub except: &'a [NamePattern],
+    /// Only with one of these tags; any if there are none.
+    pub tags: &'a [Tag],
+    /// Variables that get a secret of another name.
+    pub maps: Vec<(&'a SecretName, &'a SecretName)>,
+}
+
+/// A secret that was chosen, and the value to give out.
+pub struct Chosen<'a> {
+    /// The variable.
+    pub variable: &'a SecretName,
+    /// The secret.
+    pub name: &'a SecretName,
+    /// Where it is from.
+    pub environment: &'a EnvironmentName,
+    /// Its version.
+    pub version: u32,
+    /// Its value.
+    pub value: &'a SecretValue,
+}
+
+/// What came of it.
+pub struct Selected<'a> {
+    /// The secrets to pass on, by variable.
+    pub chosen: Vec<Chosen<'a>>,
+    /// Those that were left out because they are revoked.
+    pub revoked: Vec<&'a SecretName>,
+}
+
+impl<'a> Selection<'a> {
+    /// Chooses from layers.
+    ///
+    /// A secret that is mapped goes under its other name alone, unless `only`
+    /// names it as well. One that is revoked is left out where it was matched,
+    /// and refused where it was named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`] and [`Error::NoMatch`] for names and patterns that fit
+    /// nothing; [`Error::Revoked`]; [`Error::Expired`]; [`Error::Usage`] where a
+    /// variable is mapped twice.
+    pub fn of(&self, layers: &'a Layers, now: Timestamp) -> Result<Selected<'a>> {
+        let secrets = layers.secrets();
+        self.check(layers, &secrets)?;
+        let mut selected = Selected {
+            chosen: Vec::new(),
+            revoked: Vec::new(),
+        };
+        for found in secrets.into_values() {
+            let named = self.only.iter().any(|pattern| pattern.is(found.name));
+            let mapped = self.maps.iter().any(|(_, secret)| *secret == found.name);
+            if self.wants(&found) && (named || !mapped) {
+                selected.take(found, found.name, named, now)?;
+            }
+        }
+        for (variable, name) in &self.maps {
+            selected
+                .chosen
+                .retain(|chosen| chosen.variable != *variable);
+            selected.take(layers.secret(name)?, variable, true, now)?;
+        }
+        Ok(selected)
+    }
+
+    fn wants(&self, found: &Layered<'_>) -> bool {
+        let any =
+            |patterns: &[NamePattern]| patterns.iter().any(|pattern| pattern.matches(found.name));
+        let tagged =
+            self.tags.is_empty() || found.secret.tags.iter().any(|tag| self.tags.contains(tag));
+        (self.only.is_empty() || any(self.only)) && !any(self.except) && tagged
+    }
+
+    /// Checks that everything that was named or described is there.
+    fn check(&self, layers: &Layers, secrets: &BTreeMap<&SecretName, Layered<'_>>) -> Result<()> {
+        for (option, patterns) in [("--only", self.only), ("--except", self.except)] {
+            for pattern in patterns {
+                match pattern {
+                    NamePattern::Name(name) => layers.secret(name).map(|_| ())?,
+                    NamePattern::Glob(glob)
+                        if !secrets.keys().any(|name| pattern.matches(name)) =>
+                    {
+                        let pattern = glob.as_str().to_owned();
+                        return Err(Error::NoMatch {
+                            option,
+                            pattern,
+                            environment: layers.top().name.clone(),
+                        });
+                    }
+                    NamePattern::Glob(_) => {}
+                }
+            }
+        }
+        let variables: BTreeSet<_> = self.maps.iter().map(|(variable, _)| variable).collect();
+        if variables.len() < self.maps.len() {
+            return Err(Error::Usage {
+                message: "`--map` gives one variable two secrets".to_owned(),
+                hint: "name each variable once".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Selected<'a> {
+    fn take(
+        &mut self,
+        found: Layered<'a>,
+        variable: &'a SecretName,
+        named: bool,
+        now: Timestamp,
+    ) -> Result<()> {
+        let Layered {
+            environment,
+            name,
+            secret,
+        } = found;
+        match secret.serve(name, VersionSelector::Current, &environment.name, now) {
+            Ok((version, value)) => self.chosen.push(Chosen {
+                variable,
+                name,
+                environment: &environment.name,
+                version: version.number,
+                value,
+            }),
+            Err(Error::Revoked { .. }) if !named => self.revoked.push(name),
+            // Not in use yet, and nobody asked for it by name.
+            Err(Error::NoVersion { .. }) if !named => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}

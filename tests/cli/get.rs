@@ -1,0 +1,3 @@
+use insta::assert_snapshot;
+
+use crate::sandbox::{Sandbox, value_of};

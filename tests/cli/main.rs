@@ -1,0 +1,31 @@
+//! The program as its users meet it: every test runs the binary in a sandbox of
+//! its own. What is a rule of the vault, and not of its use, is tested beside it
+//! in `src/`.
+
+mod add;
+mod architecture;
+mod doctor;
+mod environments;
+mod exec;
+mod faults;
+mod get;
+mod golden;
+mod hostile;
+mod hygiene;
+mod identity;
+mod init;
+mod interop;
+mod jobs;
+mod list;
+mod output;
+mod parallel;
+mod permissions;
+mod programs;
+mod prompts;
+mod readme;
+mod remove;
+mod revoke;
+mod rotate;
+mod sandbox;
+mod trust;
+mod unlocking;

@@ -1,0 +1,426 @@
+//! A place of its own for a test: an empty home, an empty project, a cleared
+//! environment. What a run printed comes back as a [`Transcript`].
+//!
+//! Values that tests keep in a vault contain [`CANARY`]. After each run it must
+//! not be in stderr, and when the sandbox is dropped, in no file but those that
+//! the test itself wrote it to.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Display, Formatter};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
+use std::thread;
+
+use tempfile::TempDir;
+
+/// Part of each made-up value, and of nothing else.
+pub const CANARY: &str = "canary-of-the-tests-not-a-key";
+
+/// The program under test.
+pub const KEYVAULT: &str = env!("CARGO_BIN_EXE_keyvault");
+
+/// Set in CI, where a missing tool is a failure instead of a skipped test.
+const ALL_TOOLS: &str = "KEYVAULT_TESTS_NEED_ALL_TOOLS";
+
+/// Finds a program that a test needs besides keyvault. Without it the test is
+/// skipped, out loud.
+pub fn tool(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        assert!(
+            std::env::var_os(ALL_TOOLS).is_none(),
+            "this test needs `{name}`"
+        );
+        // Not eprintln!, which the test harness swallows.
+        let test = thread::current().name().unwrap_or("a test").to_owned();
+        let _ = writeln!(std::io::stderr(), "SKIPPED {test}: it needs `{name}`");
+    }
+    found
+}
+
+/// A home and a project, gone when it is dropped.
+pub struct Sandbox {
+    root: TempDir,
+    variables: BTreeMap<OsString, OsString>,
+    /// Files that may hold the canary, because the test wrote them.
+    plaintext: Vec<PathBuf>,
+}
+
+impl Sandbox {
+    /// An empty home and an empty project.
+    #[must_use]
+    pub fn empty() -> Self {
+        leave_terminal();
+        let root = tempfile::Builder::new()
+            .prefix("keyvault-test-")
+            .tempdir()
+            .expect("a folder");
+        // The path as the program will see it.
+        let path = root.path().canonicalize().expect("it is there");
+        for folder in ["home", "project", "tmp"] {
+            fs::create_dir(path.join(folder)).expect("made");
+        }
+        let mut variables = BTreeMap::new();
+        for (name, value) in [("HOME", path.join("home")), ("TMPDIR", path.join("tmp"))] {
+            variables.insert(name.into(), value.into_os_string());
+        }
+        for (name, value) in [
+            ("PATH", std::env::var_os("PATH").expect("set")),
+            ("USER", "alice".into()),
+        ] {
+            variables.insert(name.into(), value);
+        }
+        Self {
+            root,
+            variables,
+            plaintext: Vec::new(),
+        }
+    }
+
+    /// A project with a vault, and an identity without a passphrase.
+    #[must_use]
+    pub fn new() -> Self {
+        let sandbox = Self::empty();
+        sandbox.run(&["init", "--no-passphrase"]).succeeds();
+        sandbox
+    }
+
+    /// The same with secrets, each of them with its name and the canary as value.
+    #[must_use]
+    pub fn with_secrets(names: &[&str]) -> Self {
+        let sandbox = Self::new();
+        for name in names {
+            sandbox.add(name, &value_of(name));
+        }
+        sandbox
+    }
+
+    /// Sets a variable for all runs from here on.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.variables
+            .insert(name.into(), value.as_ref().to_owned());
+        self
+    }
+
+    /// The whole place.
+    pub fn root(&self) -> PathBuf {
+        self.root.path().canonicalize().expect("it is there")
+    }
+
+    /// The user's home.
+    pub fn home(&self) -> PathBuf {
+        self.root().join("home")
+    }
+
+    /// The folder in which commands run.
+    pub fn project(&self) -> PathBuf {
+        self.root().join("project")
+    }
+
+    /// The project's vault.
+    pub fn vault(&self) -> PathBuf {
+        self.project().join(".keyvault")
+    }
+
+    /// The file of the environment `dev`.
+    pub fn dev(&self) -> PathBuf {
+        self.vault().join("dev.age")
+    }
+
+    /// The identity.
+    pub fn identity(&self) -> PathBuf {
+        self.home().join(".config/keyvault/identity")
+    }
+
+    /// The folder of pins.
+    pub fn pins(&self) -> PathBuf {
+        self.home().join(".local/state/keyvault/pins")
+    }
+
+    /// Writes a file into the project; it may hold the canary.
+    pub fn write(&mut self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.project().join(name);
+        fs::write(&path, contents).expect("written");
+        self.plaintext.push(path.clone());
+        path
+    }
+
+    /// Allows a file to hold the canary.
+    pub fn expect_plaintext(&mut self, path: PathBuf) {
+        self.plaintext.push(path);
+    }
+
+    /// Adds a secret by stdin.
+    pub fn add(&self, name: &str, value: &str) {
+        // What is piped in loses one line feed, which a value may have.
+        self.run_with_stdin(&["add", name], format!("{value}\n"))
+            .succeeds();
+    }
+
+    /// A command of the program, ready to be changed further.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.other(KEYVAULT);
+        command.args(arguments);
+        command
+    }
+
+    /// A command of another program, in the same place.
+    pub fn other(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .envs(&self.variables)
+            .current_dir(self.project())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program without a terminal and without input.
+    pub fn run(&self, arguments: &[&str]) -> Transcript {
+        self.finish(&mut self.command(arguments))
+    }
+
+    /// Runs the program with something piped in.
+    pub fn run_with_stdin(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Transcript {
+        self.finish_with_stdin(&mut self.command(arguments), stdin)
+    }
+
+    /// Runs a command of this sandbox.
+    pub fn finish(&self, command: &mut Command) -> Transcript {
+        let output = command.output().expect("it starts");
+        self.transcript(output)
+    }
+
+    /// Runs a command of this sandbox with something piped in.
+    pub fn finish_with_stdin(&self, command: &mut Command, stdin: impl AsRef<[u8]>) -> Transcript {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = command.spawn().expect("it starts");
+        self.transcript(feed(child, stdin.as_ref()))
+    }
+
+    fn transcript(&self, output: Output) -> Transcript {
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!stderr.contains(CANARY), "a value is in stderr:\n{stderr}");
+        Transcript {
+            stdout: output.stdout,
+            stderr,
+            code: output.status.code(),
+            signal: output.status.signal(),
+            root: self.root().to_string_lossy().into_owned(),
+        }
+    }
+
+    /// Takes down every file with its permissions and contents, to see what a
+    /// command left behind.
+    pub fn snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        let mut files = BTreeMap::new();
+        walk(&self.root(), &mut |path, metadata| {
+            let contents = if metadata.is_file() {
+                fs::read(path).expect("read")
+            } else {
+                Vec::new()
+            };
+            files.insert(path.to_owned(), (metadata.permissions().mode(), contents));
+        });
+        files
+    }
+
+    /// Runs a command that is to be refused, and makes sure that nothing was left
+    /// behind.
+    pub fn refused(&self, arguments: &[&str]) -> Transcript {
+        self.refused_with_stdin(arguments, "")
+    }
+
+    /// The same with something piped in.
+    pub fn refused_with_stdin(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Transcript {
+        let before = self.snapshot();
+        let transcript = if stdin.as_ref().is_empty() {
+            self.run(arguments)
+        } else {
+            self.run_with_stdin(arguments, stdin)
+        };
+        assert_ne!(
+            transcript.code,
+            Some(0),
+            "it was not refused:\n{transcript}"
+        );
+        assert!(
+            self.snapshot() == before,
+            "something was left behind by {arguments:?}"
+        );
+        transcript
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        walk(&self.root(), &mut |path, metadata| {
+            if metadata.is_file() && !self.plaintext.iter().any(|known| known == path) {
+                let contents = fs::read(path).unwrap_or_default();
+                assert!(
+                    !contains(&contents, CANARY.as_bytes()),
+                    "a value is in {}",
+                    path.display()
+                );
+            }
+        });
+    }
+}
+
+/// The value that [`Sandbox::with_secrets`] gives a secret.
+pub fn value_of(name: &str) -> String {
+    format!("{name} {CANARY}")
+}
+
+/// Takes the tests out of the session of whoever runs them: their terminal is not
+/// the one for a prompt. The program is then as in CI or in cron.
+fn leave_terminal() {
+    static LEFT: Once = Once::new();
+    LEFT.call_once(|| {
+        // Refused to a leader of its group, which has no terminal but in a debugger.
+        let _ = rustix::process::setsid();
+    });
+}
+
+fn feed(mut child: Child, stdin: &[u8]) -> Output {
+    let mut pipe = child.stdin.take().expect("it is a pipe");
+    let stdin = stdin.to_owned();
+    // In a thread: a large input must not wait for a large output.
+    let writer = thread::spawn(move || {
+        // The program may end without reading it.
+        let _ = pipe.write_all(&stdin);
+    });
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("the writer does not panic");
+    output
+}
+
+/// Tells whether bytes are in others.
+pub fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+fn walk(folder: &Path, visit: &mut dyn FnMut(&Path, &fs::Metadata)) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let Ok(metadata) = path.symlink_metadata() else {
+            continue;
+        };
+        visit(&path, &metadata);
+        if metadata.is_dir() {
+            walk(&path, visit);
+        }
+    }
+}
+
+/// All that a run printed, and how it ended.
+pub struct Transcript {
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    root: String,
+}
+
+impl Transcript {
+    /// Makes sure that it ended well.
+    #[track_caller]
+    pub fn succeeds(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self}");
+        self
+    }
+
+    /// Makes sure of the exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Makes sure that stderr has these words.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.stderr.contains(words), "`{words}` is not in\n{self}");
+        self
+    }
+
+    /// Makes sure that there was no news.
+    #[track_caller]
+    pub fn is_silent(self) -> Self {
+        assert_eq!(self.stderr, "", "{self}");
+        self
+    }
+
+    /// Returns stdout as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).expect("stdout is text")
+    }
+
+    /// Returns stdout as JSON, of which there is one line.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        let value: serde_json::Value =
+            serde_json::from_slice(&self.stdout).expect("stdout is JSON");
+        assert_eq!(value["schema"], 1, "{self}");
+        value
+    }
+}
+
+impl Display for Transcript {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // The home first: it lies in the root.
+        let clean = |text: &str| text.replace(&self.root, "[sandbox]");
+        let section = |f: &mut Formatter<'_>, name: &str, text: &str| {
+            if text.is_empty() {
+                return Ok(());
+            }
+            let end = if text.ends_with('\n') {
+                ""
+            } else {
+                "[no line feed]\n"
+            };
+            write!(f, "--- {name} ---\n{}{end}", clean(text))
+        };
+        section(f, "stdout", &String::from_utf8_lossy(&self.stdout))?;
+        section(f, "stderr", &self.stderr)?;
+        match (self.code, self.signal) {
+            (Some(code), _) => write!(f, "[exit {code}]"),
+            (None, Some(signal)) => write!(f, "[signal {signal}]"),
+            (None, None) => write!(f, "[gone]"),
+        }
+    }
+}
+
+/// Reads a whole file as text.
+pub fn read_to_string(path: &Path) -> String {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|mut file| file.read_to_string(&mut text))
+        .expect("read");
+    text
+}
+
+/// Returns a path as text.
+pub fn text(path: &Path) -> &str {
+    std::str::from_utf8(path.as_os_str().as_bytes()).expect("a path of text")
+}
