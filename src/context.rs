@@ -552,7 +552,7 @@ impl Context {
     /// Those of [`Context::new_passphrase`], and [`Error::Io`].
     pub fn make_identity(&self, path: &Path, protected: bool) -> Result<()> {
         let identity = Identity::generate();
-        let contents = self.identity_contents(&identity, path, protected)?;
+        let contents = self.identity_contents(&identity, protected)?;
         identity_file::create(path, contents.expose())?;
         self.remember(&contents, &identity, protected);
         // There is none yet: a command makes one before it uses any.
@@ -585,7 +585,7 @@ impl Context {
                 ),
             });
         }
-        let contents = self.identity_contents(identity, &path, protected)?;
+        let contents = self.identity_contents(identity, protected)?;
         // A link is followed, as it is when the identity is read.
         let target = path.canonicalize().map_err(Error::io("find", &path))?;
         identity_file::replace(&target, contents.expose())?;
@@ -593,16 +593,11 @@ impl Context {
         Ok(path)
     }
 
-    fn identity_contents(
-        &self,
-        identity: &Identity,
-        path: &Path,
-        protected: bool,
-    ) -> Result<SecretValue> {
+    fn identity_contents(&self, identity: &Identity, protected: bool) -> Result<SecretValue> {
         if !protected {
             return Ok(identity.to_file(self.now()));
         }
-        let passphrase = self.new_passphrase(path)?;
+        let passphrase = self.new_passphrase()?;
         Ok(identity.to_locked_file(&passphrase, self.now()))
     }
 
@@ -661,15 +656,13 @@ impl Context {
     ///
     /// [`Error::Usage`] where it is empty or typed differently the second time;
     /// [`Error::NoPrompt`], [`Error::PassphraseSource`].
-    fn new_passphrase(&self, path: &Path) -> Result<Passphrase> {
-        let origin = Origin::File(path.to_owned());
-        let passphrase = match self.passphrase_source(&origin)? {
-            PassphraseSource::Person => {
-                let asked = |prompt: &str| {
-                    self.ui
-                        .ask_passphrase(prompt)?
-                        .ok_or_else(|| self.no_prompt(&origin))
-                };
+    fn new_passphrase(&self) -> Result<Passphrase> {
+        let unasked = || Error::NoNewPassphrase {
+            forbidden: !self.ui.input,
+        };
+        let asked = |prompt: &str| self.ui.ask_passphrase(prompt)?.ok_or_else(unasked);
+        let passphrase = match self.passphrase_source() {
+            Some(PassphraseSource::Person) => {
                 let first = asked("New passphrase for your identity: ")?;
                 if !first.is_empty() && !first.is(&asked("The same once more: ")?) {
                     return Err(Error::Usage {
@@ -679,7 +672,9 @@ impl Context {
                 }
                 first
             }
-            source => self.passphrase_from(source, &origin)?,
+            Some(PassphraseSource::File(path)) => passphrase_from_file(&path)?,
+            Some(PassphraseSource::Command(command)) => self.passphrase_from_command(&command)?,
+            None => return Err(unasked()),
         };
         if passphrase.is_empty() {
             return Err(Error::Usage {
@@ -737,7 +732,9 @@ impl Context {
         if let Some(identity) = recalled() {
             return Ok(identity);
         }
-        let source = self.passphrase_source(&origin)?;
+        let source = self
+            .passphrase_source()
+            .ok_or_else(|| self.no_prompt(&origin))?;
         if let (Some(file), Origin::File(path)) = (&file, &origin) {
             // One prompt for many commands at once, and one scrypt, which takes
             // 256 MiB: the others find it in the cache.
@@ -749,7 +746,7 @@ impl Context {
                 return Ok(identity);
             }
         }
-        let passphrase = self.passphrase_from(source, &origin)?;
+        let passphrase = self.passphrase_of(&origin, source)?;
         let identity = unlock(&locked, &passphrase, &origin)?;
         let lease = wanted.unwrap_or_else(|| Lease::usual(self.now()));
         if let Err(error) = session::remember(id, &identity.to_text(), lease, self.now()) {
@@ -765,17 +762,29 @@ impl Context {
         Ok(identity)
     }
 
-    fn passphrase_source(&self, origin: &Origin) -> Result<PassphraseSource> {
+    /// Returns who or what knows the passphrase; `None` where nobody can be asked.
+    fn passphrase_source(&self) -> Option<PassphraseSource> {
         if let Some(path) = variable(PASSPHRASE_FILE) {
-            return Ok(PassphraseSource::File(path.into()));
+            return Some(PassphraseSource::File(path.into()));
         }
         if let Some(command) = variable(PASSPHRASE_COMMAND) {
-            return Ok(PassphraseSource::Command(command));
+            return Some(PassphraseSource::Command(command));
         }
-        if self.ui.can_ask() {
-            Ok(PassphraseSource::Person)
-        } else {
-            Err(self.no_prompt(origin))
+        self.ui.can_ask().then_some(PassphraseSource::Person)
+    }
+
+    fn passphrase_of(&self, origin: &Origin, source: PassphraseSource) -> Result<Passphrase> {
+        match source {
+            PassphraseSource::Person => {
+                let of = match origin {
+                    Origin::File(path) => self.brief(path),
+                    Origin::Variable(name) => (*name).to_owned(),
+                };
+                let asked = self.ui.ask_passphrase(&format!("Passphrase for {of}: "))?;
+                asked.ok_or_else(|| self.no_prompt(origin))
+            }
+            PassphraseSource::File(path) => passphrase_from_file(&path),
+            PassphraseSource::Command(command) => self.passphrase_from_command(&command),
         }
     }
 
@@ -786,44 +795,21 @@ impl Context {
         }
     }
 
-    fn passphrase_from(&self, source: PassphraseSource, origin: &Origin) -> Result<Passphrase> {
-        match source {
-            PassphraseSource::Person => {
-                let of = match origin {
-                    Origin::File(path) => self.brief(path),
-                    Origin::Variable(name) => (*name).to_owned(),
-                };
-                let asked = self.ui.ask_passphrase(&format!("Passphrase for {of}: "))?;
-                asked.ok_or_else(|| self.no_prompt(origin))
-            }
-            PassphraseSource::File(path) => {
-                let failed = |what: String| Error::PassphraseSource {
-                    variable: PASSPHRASE_FILE,
-                    what,
-                };
-                let file = File::open(&path).map_err(|error| failed(error.kind().to_string()))?;
-                let mut text = Zeroizing::new(Vec::with_capacity(PASSPHRASE_MAX as usize + 1));
-                let read = file.take(PASSPHRASE_MAX).read_to_end(&mut text);
-                read.map_err(|error| failed(error.kind().to_string()))?;
-                passphrase_line(&text).map_err(|what| failed(what.to_owned()))
-            }
-            PassphraseSource::Command(command) => {
-                let failed = |what: String| Error::PassphraseSource {
-                    variable: PASSPHRASE_COMMAND,
-                    what,
-                };
-                let command = command
-                    .to_str()
-                    .ok_or_else(|| failed("it is no text".to_owned()))?;
-                let variables = child::environment::inherited(self.inherited(), false);
-                let (status, text) = child::read_shell(command, variables)
-                    .map_err(|error| failed(error.kind().to_string()))?;
-                if !status.success() {
-                    return Err(failed(format!("the command {}", child::outcome(status))));
-                }
-                passphrase_line(&text).map_err(|what| failed(what.to_owned()))
-            }
+    fn passphrase_from_command(&self, command: &OsStr) -> Result<Passphrase> {
+        let failed = |what: String| Error::PassphraseSource {
+            variable: PASSPHRASE_COMMAND,
+            what,
+        };
+        let command = command
+            .to_str()
+            .ok_or_else(|| failed("it is no text".to_owned()))?;
+        let variables = child::environment::inherited(self.inherited(), false);
+        let (status, text) = child::read_shell(command, variables)
+            .map_err(|error| failed(error.kind().to_string()))?;
+        if !status.success() {
+            return Err(failed(format!("the command {}", child::outcome(status))));
         }
+        passphrase_line(&text).map_err(|what| failed(what.to_owned()))
     }
 
     /// Says something once on this machine: a file in the state folder remembers.
@@ -903,6 +889,18 @@ fn unlock(locked: &LockedIdentity, passphrase: &Passphrase, origin: &Origin) -> 
             what,
         },
     })
+}
+
+fn passphrase_from_file(path: &Path) -> Result<Passphrase> {
+    let failed = |what: String| Error::PassphraseSource {
+        variable: PASSPHRASE_FILE,
+        what,
+    };
+    let file = File::open(path).map_err(|error| failed(error.kind().to_string()))?;
+    let mut text = Zeroizing::new(Vec::with_capacity(PASSPHRASE_MAX as usize + 1));
+    let read = file.take(PASSPHRASE_MAX).read_to_end(&mut text);
+    read.map_err(|error| failed(error.kind().to_string()))?;
+    passphrase_line(&text).map_err(|what| failed(what.to_owned()))
 }
 
 /// Takes the passphrase out of a file or an output: the text without its line's

@@ -121,6 +121,8 @@ pub enum Error {
     BadIdentity { origin: Origin, what: String },
     /// A passphrase is needed and nobody can be asked.
     NoPrompt { origin: Origin, forbidden: bool },
+    /// A new identity wants a passphrase and nobody can be asked for one.
+    NoNewPassphrase { forbidden: bool },
     /// The passphrase does not open the identity.
     WrongPassphrase { origin: Origin },
     /// The file or command that should give the passphrase does not.
@@ -500,11 +502,13 @@ impl Error {
             ),
             Self::NoPrompt { origin, forbidden } => (
                 Code::Locked,
-                format!(
-                    "{origin} wants its passphrase, and {}",
-                    if *forbidden { "input is switched off" } else { "there is no terminal to ask on" }
-                ),
+                format!("{origin} wants its passphrase, and {}", why_unasked(*forbidden)),
                 Some("set `KEYVAULT_PASSPHRASE_FILE` or `KEYVAULT_IDENTITY`, or run `keyvault unlock` in a terminal of this session first".to_owned()),
+            ),
+            Self::NoNewPassphrase { forbidden } => (
+                Code::Locked,
+                format!("a new identity wants a passphrase, and {}", why_unasked(*forbidden)),
+                Some("pass `--no-passphrase` to do without, or set `KEYVAULT_PASSPHRASE_FILE`".to_owned()),
             ),
             Self::WrongPassphrase { origin } => (
                 Code::Locked,
@@ -653,6 +657,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+fn why_unasked(forbidden: bool) -> &'static str {
+    if forbidden {
+        "input is switched off"
+    } else {
+        "there is no terminal to ask on"
+    }
+}
+
 /// Says what the system said, without the `(os error 2)` that Rust appends.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
@@ -685,6 +697,9 @@ pub fn shell_word(path: &Path) -> String {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
+
+#[cfg(test)]
+mod wording;
 
 #[cfg(test)]
 mod tests {

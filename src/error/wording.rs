@@ -1,0 +1,471 @@
+//! The words of every error, in one table: what is said, with which exit code and
+//! which hint. A new variant does not compile before it stands here.
+
+use std::io;
+use std::path::PathBuf;
+
+use insta::assert_snapshot;
+
+use super::{Error, Fault, Origin, Surprise};
+use crate::name::{EnvironmentName, MemberName, SecretName};
+
+fn name() -> SecretName {
+    "STRIPE_KEY".parse().expect("a name")
+}
+
+fn dev() -> EnvironmentName {
+    "dev".parse().expect("a name")
+}
+
+fn alice() -> MemberName {
+    "alice".parse().expect("a name")
+}
+
+fn path(text: &str) -> PathBuf {
+    text.into()
+}
+
+fn no_space() -> io::Error {
+    io::Error::from_raw_os_error(28)
+}
+
+fn origin() -> Origin {
+    Origin::File(path("/home/alice/.config/keyvault/identity"))
+}
+
+fn faults() -> Vec<Fault> {
+    let all = vec![
+        Fault::NotAFile,
+        Fault::Symlink,
+        Fault::TooLarge { limit: 64 << 20 },
+        Fault::NotAge,
+        Fault::HeaderTooLarge,
+        Fault::PassphraseSealed,
+        Fault::Corrupt,
+        Fault::CorruptHeader,
+        Fault::Unsigned,
+        Fault::BadSignature { by: alice() },
+        Fault::NotAWriter { by: alice() },
+        Fault::Roster {
+            what: "there is no member",
+        },
+        Fault::NewerFormat {
+            format: "keyvault/2".to_owned(),
+        },
+        Fault::UnknownField {
+            field: "colour".to_owned(),
+        },
+        Fault::Malformed {
+            what: "it is no JSON, at byte 7".to_owned(),
+        },
+        Fault::WrongEnvironment { found: dev() },
+    ];
+    // Fails to compile when one is added; then it goes into the list, too.
+    let listed = |fault: &Fault| match fault {
+        Fault::NotAFile | Fault::Symlink | Fault::TooLarge { .. } | Fault::NotAge => {}
+        Fault::HeaderTooLarge | Fault::PassphraseSealed | Fault::Corrupt => {}
+        Fault::CorruptHeader | Fault::Unsigned | Fault::BadSignature { .. } => {}
+        Fault::NotAWriter { .. } | Fault::Roster { .. } | Fault::NewerFormat { .. } => {}
+        Fault::UnknownField { .. } | Fault::Malformed { .. } => {}
+        Fault::WrongEnvironment { .. } => {}
+    };
+    all.iter().for_each(listed);
+    all
+}
+
+fn surprises() -> Vec<Surprise> {
+    let all = vec![
+        Surprise::RolledBack {
+            found: 40,
+            seen: 42,
+        },
+        Surprise::Diverged {
+            found: 43,
+            seen: 42,
+        },
+        Surprise::OtherVault {
+            found: "00ff".to_owned(),
+            seen: "11ee".to_owned(),
+        },
+        Surprise::OtherRoster { founder: alice() },
+        Surprise::UnknownFounder { founder: alice() },
+        Surprise::PinDamaged {
+            pin: path("/state/pin.json"),
+        },
+    ];
+    let listed = |surprise: &Surprise| match surprise {
+        Surprise::RolledBack { .. } | Surprise::Diverged { .. } | Surprise::OtherVault { .. } => {}
+        Surprise::OtherRoster { .. } | Surprise::UnknownFounder { .. } => {}
+        Surprise::PinDamaged { .. } => {}
+    };
+    all.iter().for_each(listed);
+    all
+}
+
+fn errors() -> Vec<Error> {
+    let file = || path("/project/.keyvault/dev.age");
+    let vault = || path("/project/.keyvault");
+    let mut all = vec![
+        Error::Io {
+            doing: "write",
+            path: file(),
+            source: no_space(),
+        },
+        Error::Output(no_space()),
+        Error::NoRandomness,
+        Error::VerifyFailed {
+            name: name(),
+            outcome: "ended with 3".to_owned(),
+        },
+        Error::Usage {
+            message: "a message".to_owned(),
+            hint: "a hint".to_owned(),
+        },
+        Error::ValueOnCommandLine {
+            verb: "add",
+            name: Some(name()),
+        },
+        Error::ValueOnCommandLine {
+            verb: "add",
+            name: None,
+        },
+        Error::Unasked {
+            question: "`Sure?`".to_owned(),
+            flag: "--yes",
+        },
+        Error::Declined,
+        Error::BadValue {
+            what: "what is wrong",
+            hint: "what to do",
+        },
+        Error::NoVault {
+            from: path("/project"),
+        },
+        Error::NoVaultAt { path: path("/a b") },
+        Error::NoEnvironment {
+            name: dev(),
+            vault: vault(),
+            closest: None,
+        },
+        Error::NoEnvironment {
+            name: dev(),
+            vault: vault(),
+            closest: "dav".parse().ok(),
+        },
+        Error::WhichEnvironment {
+            names: vec!["prod".parse().expect("a name"), dev()],
+        },
+        Error::WhichEnvironment { names: Vec::new() },
+        Error::NoSecret {
+            name: name(),
+            environment: dev(),
+            closest: None,
+        },
+        Error::NoSecret {
+            name: name(),
+            environment: dev(),
+            closest: "STRYPE_KEY".parse().ok(),
+        },
+        Error::NoVersion {
+            name: name(),
+            environment: dev(),
+            wanted: "version 7".to_owned(),
+        },
+        Error::NoMatch {
+            option: "--only",
+            pattern: "X*".to_owned(),
+            environment: dev(),
+        },
+        Error::NoIdentity {
+            path: path("/home/alice/.config/keyvault/identity"),
+        },
+        Error::IdentityExposed {
+            path: path("/home/al ice/identity"),
+            mode: 0o644,
+        },
+        Error::BadIdentity {
+            origin: origin(),
+            what: "it is empty".to_owned(),
+        },
+        Error::NoPrompt {
+            origin: origin(),
+            forbidden: false,
+        },
+        Error::NoPrompt {
+            origin: Origin::Variable("KEYVAULT_IDENTITY"),
+            forbidden: true,
+        },
+        Error::NoNewPassphrase { forbidden: false },
+        Error::WrongPassphrase { origin: origin() },
+        Error::PassphraseSource {
+            variable: "KEYVAULT_PASSPHRASE_FILE",
+            what: "it is empty".to_owned(),
+        },
+        Error::NotAMember {
+            environment: dev(),
+            path: file(),
+        },
+        Error::NotAWriter { environment: dev() },
+        Error::NoSessionCache {
+            what: "permission denied".to_owned(),
+        },
+        Error::Revoked {
+            name: name(),
+            version: 2,
+            environment: dev(),
+            reason: "leaked".parse().ok(),
+        },
+        Error::Revoked {
+            name: name(),
+            version: 2,
+            environment: dev(),
+            reason: None,
+        },
+        Error::Expired {
+            name: name(),
+            version: 2,
+            environment: dev(),
+            at: "2026-11-22T12:00:00Z".parse().expect("a time"),
+        },
+        Error::Destroyed {
+            name: name(),
+            version: 2,
+            environment: dev(),
+        },
+        Error::RevokedValue {
+            name: name(),
+            revoked: "OLD_KEY".parse().expect("a name"),
+            version: 2,
+            environment: dev(),
+        },
+        Error::SecretExists {
+            name: name(),
+            environment: dev(),
+        },
+        Error::SameValue {
+            name: name(),
+            version: 2,
+            environment: dev(),
+        },
+        Error::ForeignVault { path: vault() },
+        Error::EnvironmentExists {
+            name: dev(),
+            vault: vault(),
+        },
+        Error::VaultExists { path: vault() },
+        Error::LockHeld {
+            path: vault(),
+            seconds: 30,
+        },
+        Error::Interrupted,
+        Error::Dangerous {
+            variable: "PATH".parse().expect("a name"),
+        },
+        Error::NulInValue { name: name() },
+        Error::EnvironmentTooLarge {
+            name: name(),
+            size: 200_000,
+        },
+        Error::ProgramNotFound {
+            program: "nmp".to_owned(),
+        },
+        Error::CannotExecute {
+            program: "/etc/passwd".to_owned(),
+            source: io::Error::from_raw_os_error(13),
+        },
+        Error::Exec(Box::new(Error::NoVault {
+            from: path("/project"),
+        })),
+    ];
+    all.extend(faults().into_iter().map(|fault| Error::Untrusted {
+        path: file(),
+        fault,
+    }));
+    all.extend(surprises().into_iter().map(|surprise| Error::Unexpected {
+        path: file(),
+        environment: dev(),
+        surprise,
+    }));
+    // Fails to compile when one is added; then it goes into the list, too.
+    let listed = |error: &Error| match error {
+        Error::Io { .. } | Error::Output(_) | Error::NoRandomness | Error::VerifyFailed { .. } => {}
+        Error::Usage { .. } | Error::ValueOnCommandLine { .. } | Error::Unasked { .. } => {}
+        Error::Declined | Error::BadValue { .. } | Error::NoVault { .. } => {}
+        Error::NoVaultAt { .. } | Error::NoEnvironment { .. } | Error::WhichEnvironment { .. } => {}
+        Error::NoSecret { .. } | Error::NoVersion { .. } | Error::NoMatch { .. } => {}
+        Error::NoIdentity { .. } | Error::IdentityExposed { .. } | Error::BadIdentity { .. } => {}
+        Error::NoPrompt { .. } | Error::NoNewPassphrase { .. } | Error::WrongPassphrase { .. } => {}
+        Error::PassphraseSource { .. } | Error::NotAMember { .. } | Error::NotAWriter { .. } => {}
+        Error::NoSessionCache { .. } | Error::Revoked { .. } | Error::Expired { .. } => {}
+        Error::Destroyed { .. } | Error::RevokedValue { .. } | Error::Untrusted { .. } => {}
+        Error::Unexpected { .. } | Error::SecretExists { .. } | Error::SameValue { .. } => {}
+        Error::ForeignVault { .. } | Error::EnvironmentExists { .. } => {}
+        Error::VaultExists { .. } | Error::LockHeld { .. } | Error::Interrupted => {}
+        Error::Dangerous { .. } | Error::NulInValue { .. } => {}
+        Error::EnvironmentTooLarge { .. } | Error::ProgramNotFound { .. } => {}
+        Error::CannotExecute { .. } | Error::Exec(_) => {}
+    };
+    all.iter().for_each(listed);
+    all
+}
+
+fn table() -> String {
+    let lines = errors().into_iter().map(|error| {
+        let hint = error
+            .hint()
+            .map(|hint| format!("      {hint}\n"))
+            .unwrap_or_default();
+        format!("{:>3}   {error}\n{hint}", error.code() as u8)
+    });
+    lines.collect()
+}
+
+#[test]
+fn each_error_has_its_words_its_code_and_its_hint() {
+    assert_snapshot!(table(), @"
+      1   cannot write `/project/.keyvault/dev.age`: no space left on device
+      1   cannot write the answer: no space left on device
+      1   the system gives no random bytes
+      1   the new value of `STRIPE_KEY` was not accepted: the command of `--verify` ended with 3
+          nothing was changed; mend the value or the command and run it again
+      2   a message
+          a hint
+      2   a value is never taken from the command line, where `ps` and the shell's history show it; it was not read
+          run `keyvault add STRIPE_KEY` and type it, or pipe it in: `… | keyvault add STRIPE_KEY`; if it was a real one, clear it from the history
+      2   a value is never taken from the command line, where `ps` and the shell's history show it; it was not read
+          run `keyvault add NAME` and type it, or pipe it in: `… | keyvault add NAME`; if it was a real one, clear it from the history
+      2   `Sure?` was not asked: there is no terminal, or input is switched off
+          pass `--yes` to say yes beforehand
+      1   not done
+      2   what is wrong
+          what to do
+      3   no vault in `/project` or above it, and no personal one
+          run `keyvault init` to make one here
+      3   no vault at `/a b`
+          run `keyvault init --vault '/a b'` to make one there
+      3   no environment `dev` in `/project/.keyvault`
+          run `keyvault env list` to see those there are, or `keyvault env create dev`
+      3   no environment `dev` in `/project/.keyvault`
+          did you mean `--env dav`?
+      3   there is no environment `dev` to fall back on, and none was named
+          name one of `prod`, `dev`, as in `--env prod`
+      3   there is no environment `dev` to fall back on, and none was named
+          run `keyvault env create dev` to make it
+      3   no secret named `STRIPE_KEY` in environment `dev`
+          run `keyvault list --env dev` to see its secrets
+      3   no secret named `STRIPE_KEY` in environment `dev`
+          did you mean `STRYPE_KEY`?
+      3   `STRIPE_KEY` has no version 7 in environment `dev`
+          run `keyvault list --env dev` to see its current version
+      3   `--only X*` matches no secret in environment `dev`
+          run `keyvault list --env dev` to see its secrets
+      4   no identity at `/home/alice/.config/keyvault/identity`
+          run `keyvault init` to make one, or name yours with `--identity FILE`
+      4   identity `/home/al ice/identity` can be read by others (mode 0644)
+          run `chmod 600 '/home/al ice/identity'`
+      4   identity `/home/alice/.config/keyvault/identity` cannot be used: it is empty
+          an age identity, plain or with a passphrase, or an ssh-ed25519 private key opens a vault
+      4   identity `/home/alice/.config/keyvault/identity` wants its passphrase, and there is no terminal to ask on
+          set `KEYVAULT_PASSPHRASE_FILE` or `KEYVAULT_IDENTITY`, or run `keyvault unlock` in a terminal of this session first
+      4   the identity in `KEYVAULT_IDENTITY` wants its passphrase, and input is switched off
+          set `KEYVAULT_PASSPHRASE_FILE` or `KEYVAULT_IDENTITY`, or run `keyvault unlock` in a terminal of this session first
+      4   a new identity wants a passphrase, and there is no terminal to ask on
+          pass `--no-passphrase` to do without, or set `KEYVAULT_PASSPHRASE_FILE`
+      4   wrong passphrase for identity `/home/alice/.config/keyvault/identity`
+      4   no passphrase from `KEYVAULT_PASSPHRASE_FILE`: it is empty
+      4   this identity does not open `/project/.keyvault/dev.age`: it is not a member of environment `dev`
+          run `keyvault identity` and send its line to a member, who can add you
+      4   this identity may read environment `dev` and not write it
+          run `keyvault identity` and send its line to a member, who can make you a writer
+      4   the kernel keeps no unlocked identity for this session: permission denied
+          the passphrase is asked each time; `KEYVAULT_PASSPHRASE_FILE` serves scripts
+      5   `STRIPE_KEY` in environment `dev` is revoked (version 2: leaked)
+          run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
+      5   `STRIPE_KEY` in environment `dev` is revoked (version 2)
+          run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
+      5   `STRIPE_KEY` in environment `dev` has expired (version 2, at 2026-11-22T12:00:00Z)
+          run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
+      5   the value of `STRIPE_KEY` version 2 in environment `dev` was destroyed; its record is kept
+          run `keyvault get STRIPE_KEY --env dev` for the current one
+      5   this value for `STRIPE_KEY` was revoked before, as version 2 of `OLD_KEY` in environment `dev`, and is not taken again
+          get a new one where the old one came from
+      7   `STRIPE_KEY` is in environment `dev` already
+          run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
+      7   `STRIPE_KEY` in environment `dev` has this value already (version 2)
+          nothing was changed; give it the new value
+      6   the vault found at `/project/.keyvault` belongs to another user, who could have put it there for you to find
+          if you know it, name it: `--vault /project/.keyvault`
+      7   environment `dev` is in `/project/.keyvault` already
+          run `keyvault list --env dev` to see its secrets
+      7   there is a vault at `/project/.keyvault` already
+          run `keyvault env list` to see its environments, or `keyvault env create NAME` for another
+      7   another keyvault has kept `/project/.keyvault` locked for 30 seconds
+          nothing was changed; run it again once the other is done
+    130   interrupted
+    125   a secret named `PATH` would take the program over, and is not passed on
+          leave it out with `--except PATH`, or pass `--allow-dangerous PATH` if that is what you want
+    125   the value of `STRIPE_KEY` holds a NUL byte, which no environment variable can carry
+          leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY`
+    126   the environment is too large for the system; the largest secret is `STRIPE_KEY` with 200000 bytes
+          leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY`
+    127   no program `nmp`
+    126   cannot execute `/etc/passwd`: permission denied
+    125   no vault in `/project` or above it, and no personal one
+          run `keyvault init` to make one here
+      6   `/project/.keyvault/dev.age` is not a regular file
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is a symbolic link, and vault files are not followed out of their folder
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is larger than 64 MiB, more than a vault file can be
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is not an age file
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` has an age header beyond 64 KiB or 256 recipients
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is sealed with a passphrase, as no vault file is
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is damaged: it does not decrypt
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is damaged: its header is not the one it was saved with
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is forged or damaged: no member signed it
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is forged or damaged: the signature is not that of `alice`
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is forged: `alice` is not a writer in its roster
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is forged or damaged: in its roster there is no member
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` has the format `keyvault/2`, which this version of keyvault does not know
+          a later version of keyvault wrote it; update this one
+      6   `/project/.keyvault/dev.age` holds the field `colour`, which this version of keyvault does not know
+          a later version of keyvault wrote it; update this one
+      6   `/project/.keyvault/dev.age` is damaged: its document is malformed (it is no JSON, at byte 7)
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is the file of another environment, `dev`
+          it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is rolled back: it is revision 40, and this machine has seen revision 42
+          it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+      6   `/project/.keyvault/dev.age` is on another branch of history: its revision 43 does not come from revision 42, which this machine has seen
+          it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+      6   `/project/.keyvault/dev.age` belongs to another vault: 00ff, and this machine knows 11ee here
+          it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+      6   `/project/.keyvault/dev.age` has a roster, founded by `alice`, that does not continue the one this machine knows
+          it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+      6   `/project/.keyvault/dev.age` was started by `alice`, whom this machine does not know from the vault's other environments
+          it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+      6   `/project/.keyvault/dev.age` cannot be compared with what this machine saw last: `/state/pin.json` is damaged
+          it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+    ");
+}
+
+#[test]
+fn the_voice_is_kept() {
+    for error in errors() {
+        let message = error.to_string();
+        let first = message.chars().next().expect("it says something");
+        assert!(!first.is_uppercase(), "{message}");
+        assert!(!message.ends_with('.'), "{message}");
+        assert!(message.matches('`').count().is_multiple_of(2), "{message}");
+    }
+}
