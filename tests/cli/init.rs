@@ -1,1 +1,188 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
+use insta::assert_snapshot;
+
+use crate::sandbox::{CANARY, Sandbox, value_of};
+
+fn mode(path: &Path) -> u32 {
+    path.symlink_metadata()
+        .expect("it is there")
+        .permissions()
+        .mode()
+        & 0o7777
+}
+
+#[test]
+fn makes_identity_vault_and_environment() {
+    let sandbox = Sandbox::empty();
+
+    assert_snapshot!(sandbox.run(&["init", "--no-passphrase"]), @r"
+    --- stderr ---
+    made your identity `~/.config/keyvault/identity`, WITHOUT a passphrase: whoever reads this file opens your vaults
+    made vault `[sandbox]/project/.keyvault` with environment `dev`, member `alice`
+    next: `keyvault add NAME`, then `keyvault exec -- PROGRAM`
+    [exit 0]
+    ");
+    assert_eq!(mode(&sandbox.vault()), 0o700);
+    assert_eq!(mode(&sandbox.dev()), 0o600);
+    assert_eq!(mode(&sandbox.identity()), 0o600);
+    let names: Vec<_> = fs::read_dir(sandbox.vault())
+        .expect("listed")
+        .flatten()
+        .collect();
+    assert_eq!(
+        names.len(),
+        1,
+        "a vault is its environments and nothing else"
+    );
+}
+
+#[test]
+fn an_identity_that_is_there_is_used() {
+    let sandbox = Sandbox::new();
+    let other = sandbox.project().join("other");
+    fs::create_dir(&other).expect("made");
+
+    let transcript = sandbox.finish(sandbox.command(&["init"]).current_dir(&other));
+
+    assert_snapshot!(transcript, @r"
+    --- stderr ---
+    made vault `[sandbox]/project/other/.keyvault` with environment `dev`, member `alice`
+    next: `keyvault add NAME`, then `keyvault exec -- PROGRAM`
+    [exit 0]
+    ");
+}
+
+#[test]
+fn a_vault_that_is_there_is_left_alone() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+
+    assert_snapshot!(sandbox.refused(&["init"]), @r"
+    --- stderr ---
+    keyvault: error: there is a vault at `[sandbox]/project/.keyvault` already
+    keyvault: hint: run `keyvault env list` to see its environments, or `keyvault env create NAME` for another
+    [exit 7]
+    ");
+    sandbox.refused(&["init", "-e", "prod"]).exits(7);
+}
+
+#[test]
+fn without_a_passphrase_or_the_word_for_none_nothing_is_made() {
+    let sandbox = Sandbox::empty();
+
+    assert_snapshot!(sandbox.refused(&["init"]), @"
+    --- stderr ---
+    keyvault: error: a new identity wants a passphrase, and there is no terminal to ask on
+    keyvault: hint: pass `--no-passphrase` to do without, or set `KEYVAULT_PASSPHRASE_FILE`
+    [exit 4]
+    ");
+}
+
+#[test]
+fn the_personal_vault_serves_where_there_is_no_project() {
+    let sandbox = Sandbox::empty();
+    sandbox
+        .run(&["init", "--personal", "--no-passphrase"])
+        .succeeds();
+    assert!(!sandbox.vault().exists());
+    sandbox.add("A", &value_of("A"));
+
+    let elsewhere = sandbox.finish(sandbox.command(&["get", "A"]).current_dir("/"));
+    assert_eq!(elsewhere.succeeds().text(), value_of("A"));
+    sandbox.run(&["init"]).succeeds();
+    sandbox
+        .run(&["get", "A"])
+        .exits(3)
+        .says("in environment `dev`");
+    assert!(
+        sandbox
+            .home()
+            .join(".local/share/keyvault/vault/dev.age")
+            .exists()
+    );
+}
+
+#[test]
+fn the_nearest_vault_upwards_is_meant() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let deep = sandbox.project().join("a/b");
+    fs::create_dir_all(&deep).expect("made");
+
+    let get = sandbox.finish(sandbox.command(&["get", "A"]).current_dir(&deep));
+
+    assert_eq!(get.succeeds().text(), value_of("A"));
+}
+
+#[test]
+fn a_vault_may_be_named() {
+    let sandbox = Sandbox::empty();
+
+    sandbox
+        .run(&["init", "--no-passphrase", "--vault", "v", "--name", "bob"])
+        .succeeds();
+    sandbox
+        .run_with_stdin(&["add", "A", "--vault", "v"], CANARY)
+        .succeeds();
+
+    let absolute = sandbox.project().join("v");
+    let get = sandbox.finish(
+        sandbox
+            .command(&["get", "A"])
+            .env("KEYVAULT_VAULT", &absolute),
+    );
+    assert_eq!(get.succeeds().is_silent().text(), CANARY);
+    assert_snapshot!(sandbox.run(&["get", "A"]), @r"
+    --- stderr ---
+    keyvault: error: no vault in `[sandbox]/project` or above it, and no personal one
+    keyvault: hint: run `keyvault init` to make one here
+    [exit 3]
+    ");
+    sandbox
+        .run(&["get", "A", "--vault", "w"])
+        .exits(3)
+        .says("no vault at `w`");
+}
+
+#[test]
+fn in_a_git_work_tree_says_that_it_may_be_committed() {
+    let sandbox = Sandbox::empty();
+    fs::create_dir(sandbox.project().join(".git")).expect("made");
+
+    sandbox
+        .run(&["init", "--no-passphrase"])
+        .succeeds()
+        .says("it may be committed: its files are encrypted");
+}
+
+#[test]
+fn json_says_what_was_made() {
+    let sandbox = Sandbox::empty();
+
+    let made = sandbox
+        .run(&["init", "--no-passphrase", "--json"])
+        .succeeds()
+        .is_silent();
+
+    let json = made.json();
+    assert_eq!(json["environment"], "dev");
+    assert_eq!(json["member"], "alice");
+    assert_eq!(json["path"], sandbox.vault().to_str().expect("text"));
+    assert_eq!(json["identity"], sandbox.identity().to_str().expect("text"));
+}
+
+#[test]
+fn a_home_that_is_not_set_is_looked_up() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["doctor"]);
+
+    // The password database says where it is, also to a static program.
+    let transcript = sandbox.finish(command.env_remove("HOME"));
+
+    assert!(
+        !transcript.stderr.contains("no home folder"),
+        "{transcript}"
+    );
+    assert!(transcript.text().contains("identity"), "{transcript}");
+}

@@ -1,1 +1,134 @@
+use insta::assert_snapshot;
 
+use crate::sandbox::{Sandbox, Transcript};
+
+/// A listing without its ages, which depend on how fast the test runs.
+fn without_ages(transcript: &Transcript) -> String {
+    let is_age = |word: &str| {
+        word.strip_suffix('s')
+            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let lines = transcript.text().lines().map(|line| {
+        let words = line.split_inclusive(' ').map(|word| {
+            if is_age(word.trim()) {
+                "0s ".to_owned()
+            } else {
+                word.to_owned()
+            }
+        });
+        words.collect::<String>().trim_end().to_owned() + "\n"
+    });
+    lines.collect()
+}
+
+#[test]
+fn shows_names_and_never_a_value() {
+    let sandbox = Sandbox::with_secrets(&["STRIPE_KEY", "OPENAI_API_KEY", "A"]);
+    sandbox
+        .run_with_stdin(&["rotate", "STRIPE_KEY"], "made-up")
+        .succeeds();
+    sandbox.run(&["revoke", "A"]).succeeds();
+
+    assert_snapshot!(without_ages(&sandbox.run(&["list"]).succeeds().is_silent()), @r"
+    NAME            STATE    VERSION  AGE
+    A               revoked  1        0s
+    OPENAI_API_KEY  current  1        0s
+    STRIPE_KEY      current  2        0s
+    ");
+    assert_eq!(sandbox.run(&["ls"]).text(), sandbox.run(&["list"]).text());
+}
+
+#[test]
+fn shows_tags_and_descriptions_where_there_are_any() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let add = [
+        "add",
+        "B",
+        "--tag",
+        "ai",
+        "--tag",
+        "x",
+        "--description",
+        "for the bot",
+    ];
+    sandbox.run_with_stdin(&add, "made-up").succeeds();
+
+    assert_snapshot!(without_ages(&sandbox.run(&["list"])), @"
+    NAME  STATE    VERSION  AGE  TAGS  DESCRIPTION
+    A     current  1        0s
+    B     current  1        0s   ai,x  for the bot
+    ");
+    assert_eq!(sandbox.run(&["list", "-q", "--tag", "x"]).text(), "B\n");
+    assert_eq!(sandbox.run(&["list", "-q", "--tag", "y"]).text(), "");
+}
+
+#[test]
+fn quiet_is_one_name_a_line() {
+    let sandbox = Sandbox::with_secrets(&["B", "A"]);
+
+    assert_eq!(
+        sandbox.run(&["list", "-q"]).succeeds().is_silent().text(),
+        "A\nB\n"
+    );
+}
+
+#[test]
+fn json_has_all_but_the_values() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+
+    let json = sandbox.run(&["list", "--json"]).succeeds().json();
+
+    let secret = &json["secrets"][0];
+    let names: Vec<&String> = secret.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        names,
+        [
+            "age_seconds",
+            "created_at",
+            "created_by",
+            "description",
+            "environment",
+            "expires_at",
+            "name",
+            "state",
+            "tags",
+            "version"
+        ]
+    );
+    assert_eq!(secret["name"], "A");
+    assert_eq!(secret["state"], "current");
+    assert_eq!(secret["created_by"], "alice");
+}
+
+#[test]
+fn layers_show_where_each_is_from() {
+    let sandbox = Sandbox::with_secrets(&["A", "B"]);
+    sandbox.run(&["env", "create", "prod"]).succeeds();
+    sandbox
+        .run_with_stdin(&["add", "A", "-e", "prod"], "made-up")
+        .succeeds();
+
+    assert_snapshot!(without_ages(&sandbox.run(&["list", "-e", "dev,prod"])), @r"
+    NAME  ENVIRONMENT  STATE    VERSION  AGE
+    A     prod         current  1        0s
+    B     dev          current  1        0s
+    ");
+}
+
+#[test]
+fn an_empty_environment_says_what_to_do() {
+    let sandbox = Sandbox::new();
+
+    assert_snapshot!(sandbox.run(&["list"]), @r"
+    --- stderr ---
+    keyvault: note: there is no secret in `dev` yet; add one with `keyvault add NAME`
+    [exit 0]
+    ");
+    assert_snapshot!(sandbox.run(&["list", "--json"]), @r#"
+    --- stdout ---
+    {"schema":1,"secrets":[]}
+    --- stderr ---
+    keyvault: note: there is no secret in `dev` yet; add one with `keyvault add NAME`
+    [exit 0]
+    "#);
+}
