@@ -13,7 +13,7 @@ use crate::commands::{
 };
 use crate::context::{Context, Options};
 use crate::error::{Code, Error};
-use crate::name::{EnvironmentName, NameRule};
+use crate::name::{EnvironmentName, NameRule, closest};
 use crate::ui::{Color, Format, Ui};
 
 /// Keep API keys out of plaintext files: named secrets per environment, in
@@ -349,7 +349,7 @@ impl Stop {
             .as_deref()
             .map_or("an argument".to_owned(), shown_option);
         let suggested = context(ContextKind::SuggestedArg)
-            .or_else(|| context(ContextKind::SuggestedSubcommand));
+            .or_else(|| closest_subcommand(&context(ContextKind::InvalidSubcommand)?));
         let mut hint = suggested.map_or(help.clone(), |suggested| {
             format!("did you mean `{suggested}`?")
         });
@@ -396,6 +396,15 @@ impl Stop {
             .ok()?;
         matches.subcommand_name().map(str::to_owned)
     }
+}
+
+fn closest_subcommand(text: &str) -> Option<String> {
+    let command = command();
+    let names = command
+        .get_subcommands()
+        .flat_map(clap::Command::get_name_and_visible_aliases);
+    let names: Vec<&str> = names.collect();
+    closest(text, &names).map(|name| (*name).to_owned())
 }
 
 /// Writes the name of an option, or of a positional argument, as clap has it; and

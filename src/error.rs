@@ -625,7 +625,9 @@ impl Error {
             Self::ProgramNotFound { program } => (
                 Code::ProgramNotFound,
                 format!("no program `{program}`"),
-                None,
+                program.contains(' ').then(|| {
+                    "pass the program and its arguments as words of their own, or run a shell: `keyvault exec -- sh -c '…'`".to_owned()
+                }),
             ),
             Self::CannotExecute { program, source } => (
                 Code::CannotExecute,

@@ -150,7 +150,11 @@ pub fn closest<'a, T: AsRef<str>>(
     candidates: impl IntoIterator<Item = &'a T>,
 ) -> Option<&'a T> {
     let wanted = name.to_ascii_lowercase();
-    let limit = (name.chars().count() / 3).max(1);
+    let limit = name
+        .chars()
+        .count()
+        .div_ceil(3)
+        .min(name.len().saturating_sub(1));
     candidates
         .into_iter()
         .map(|candidate| {
@@ -242,7 +246,11 @@ mod tests {
         let near = |name| closest(name, &names).map(SecretName::as_str);
         assert_eq!(near("STRYPE_KEY"), Some("STRIPE_KEY"));
         assert_eq!(near("stripe_key"), Some("STRIPE_KEY"));
-        assert_eq!(near("OPENAI_KEY"), None);
+        assert_eq!(near("OPENAI_KEY"), Some("OPENAI_API_KEY"));
+        assert_eq!(near("DATABASE_URL"), None);
         assert_eq!(near("A"), None);
+        let letters: [SecretName; 1] = ["A".parse().expect("valid")];
+        assert_eq!(closest("B", &letters), None);
+        assert_eq!(closest("a", &letters).map(SecretName::as_str), Some("A"));
     }
 }

@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use anyhow::Result;
+use clap::Args as _;
 use serde::Serialize;
 
 use crate::child::environment::{self, Injection, KeepExisting, Rules};
 use crate::context::Context;
 use crate::error::Error;
-use crate::name::{EnvironmentName, SecretName, Tag};
+use crate::name::{EnvironmentName, SecretName, Tag, closest};
 use crate::ui::{Report, table};
 use crate::vault::layers::Layers;
 use crate::vault::selection::{NamePattern, Selection};
@@ -136,19 +137,36 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<(), Error> {
 
 /// Splits the program from its arguments.
 fn program(args: &ExecArgs) -> Result<Option<(&OsString, &[OsString])>, Error> {
-    let usage = |message: &str| Error::Usage {
-        message: message.to_owned(),
-        hint: "run `keyvault exec -- PROGRAM`; `keyvault exec --help` shows its options".to_owned(),
+    let usage = |message: String, hint: Option<String>| {
+        let hint = hint.unwrap_or_else(|| {
+            "run `keyvault exec -- PROGRAM`; `keyvault exec --help` shows its options".to_owned()
+        });
+        Err(Error::Usage { message, hint })
     };
     match args.program.split_first() {
         None if args.dry_run => Ok(None),
-        None => Err(usage("no program was named")),
-        // An option that is not ours, and not behind `--`.
-        Some((first, _)) if first.as_encoded_bytes().starts_with(b"-") => Err(usage(
-            "an option of `exec` is not known, or `--` is missing before the program",
-        )),
+        None => usage("no program was named".to_owned(), None),
+        // Not behind `--`, and so an option that clap did not know.
+        Some((first, _)) if first.as_encoded_bytes().starts_with(b"-") => {
+            let meant = first.to_str().and_then(closest_option);
+            let hint = meant.map(|option| format!("did you mean `{option}`?"));
+            usage(
+                "an option of `exec` is not known, or `--` is missing before the program"
+                    .to_owned(),
+                hint,
+            )
+        }
         Some(split) => Ok(Some(split)),
     }
+}
+
+fn closest_option(text: &str) -> Option<String> {
+    let command = ExecArgs::augment_args(clap::Command::new("exec"));
+    let options = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_long());
+    let options: Vec<String> = options.map(|name| format!("--{name}")).collect();
+    closest(text.split('=').next()?, &options).cloned()
 }
 
 fn injections<'a>(

@@ -269,6 +269,9 @@ fn errors() -> Vec<Error> {
         Error::ProgramNotFound {
             program: "nmp".to_owned(),
         },
+        Error::ProgramNotFound {
+            program: "npm start".to_owned(),
+        },
         Error::CannotExecute {
             program: "/etc/passwd".to_owned(),
             source: io::Error::from_raw_os_error(13),
@@ -409,6 +412,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
     126   the environment is too large for the system; the largest secret is `STRIPE_KEY` with 200000 bytes
           leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY`
     127   no program `nmp`
+    127   no program `npm start`
+          pass the program and its arguments as words of their own, or run a shell: `keyvault exec -- sh -c '…'`
     126   cannot execute `/etc/passwd`: permission denied
     125   no vault in `/project` or above it, and no personal one
           run `keyvault init` to make one here

@@ -95,8 +95,10 @@ impl IdentityFile {
             return Ok(Self::Locked(LockedIdentity(Locked::Age(contents.to_vec()))));
         }
         if text.starts_with(SSH_BEGIN) {
-            let key = PrivateKey::from_openssh(text.trim_ascii_end())
-                .map_err(|_| BadIdentity::new("its OpenSSH private key is damaged"))?;
+            // A kind that the ssh-key crate was built without does not decode either.
+            let key = PrivateKey::from_openssh(text.trim_ascii_end()).map_err(|_| {
+                BadIdentity::new("its OpenSSH private key is damaged, or not the one kind that serves, `ssh-ed25519`")
+            })?;
             if key.algorithm() != ssh_key::Algorithm::Ed25519 {
                 return Err(BadIdentity::new("of ssh keys only `ssh-ed25519` serves"));
             }
