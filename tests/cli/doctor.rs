@@ -1,1 +1,149 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
+use insta::assert_snapshot;
+
+use crate::sandbox::{Sandbox, tool};
+
+#[test]
+fn names_what_is_wrong_and_what_mends_it() {
+    let sandbox = Sandbox::new();
+    fs::set_permissions(sandbox.vault(), fs::Permissions::from_mode(0o755)).expect("set");
+    fs::set_permissions(sandbox.dev(), fs::Permissions::from_mode(0o644)).expect("set");
+
+    assert_snapshot!(sandbox.run(&["doctor"]), @"
+    --- stdout ---
+    problem  identity: `~/.config/keyvault/identity` has no passphrase: whoever reads it opens your vaults
+             run `keyvault identity --new-passphrase`
+    ok       vault: `[sandbox]/project/.keyvault`
+    problem  permissions: others may look into `[sandbox]/project/.keyvault`
+             run `chmod 700 [sandbox]/project/.keyvault`
+    problem  permissions: others may read `[sandbox]/project/.keyvault/dev.age`
+             run `chmod 600 [sandbox]/project/.keyvault/dev.age`
+    ok       environment dev: as this machine saw it last
+    [exit 8]
+    ");
+    assert_snapshot!(sandbox.run(&["doctor", "-q"]), @"
+    --- stdout ---
+    identity: `~/.config/keyvault/identity` has no passphrase: whoever reads it opens your vaults
+    permissions: others may look into `[sandbox]/project/.keyvault`
+    permissions: others may read `[sandbox]/project/.keyvault/dev.age`
+    [exit 8]
+    ");
+    let json = sandbox.run(&["doctor", "--json"]).exits(8).json();
+    assert_eq!(json["findings"][0]["kind"], "problem");
+    assert_eq!(
+        json["findings"][0]["mend"],
+        "run `keyvault identity --new-passphrase`"
+    );
+}
+
+#[test]
+fn what_it_tells_to_run_mends_it() {
+    let sandbox = Sandbox::new();
+    fs::set_permissions(sandbox.identity(), fs::Permissions::from_mode(0o640)).expect("set");
+    fs::set_permissions(sandbox.dev(), fs::Permissions::from_mode(0o604)).expect("set");
+
+    let findings = sandbox.run(&["doctor", "--json"]).exits(8).json();
+    for finding in findings["findings"].as_array().expect("a list") {
+        let mend = finding["mend"].as_str().unwrap_or_default();
+        if let Some(command) = mend.strip_prefix("run `chmod") {
+            let command = format!("chmod{}", command.trim_end_matches('`'));
+            sandbox
+                .finish(sandbox.other("sh").args(["-c", &command]))
+                .succeeds();
+        }
+    }
+
+    let left = sandbox.run(&["doctor", "-q"]);
+    assert_snapshot!(left, @"
+    --- stdout ---
+    identity: `~/.config/keyvault/identity` has no passphrase: whoever reads it opens your vaults
+    [exit 8]
+    ");
+}
+
+#[test]
+fn without_anything_says_where_to_begin() {
+    let sandbox = Sandbox::empty();
+
+    assert_snapshot!(sandbox.run(&["doctor"]), @"
+    --- stdout ---
+    problem  identity: no identity at `[sandbox]/home/.config/keyvault/identity`
+             run `keyvault init` to make one, or name yours with `--identity FILE`
+    problem  vault: no vault in `[sandbox]/project` or above it, and no personal one
+             run `keyvault init` to make one here
+    [exit 8]
+    ");
+}
+
+#[test]
+fn an_environment_that_is_not_what_was_seen_is_a_problem() {
+    let sandbox = Sandbox::new();
+    let old = fs::read(sandbox.dev()).expect("read");
+    sandbox.run(&["add", "A", "--generate", "20"]).succeeds();
+    fs::write(sandbox.dev(), old).expect("written");
+
+    let transcript = sandbox.run(&["doctor"]).exits(8);
+
+    assert!(
+        transcript
+            .text()
+            .contains("problem  environment dev: is rolled back"),
+        "{transcript}"
+    );
+    assert!(
+        transcript.text().contains("run `keyvault trust --env dev`"),
+        "{transcript}"
+    );
+}
+
+#[test]
+fn a_vault_in_git_is_ignored_or_not() {
+    let Some(git) = tool("git") else { return };
+    let sandbox = Sandbox::new();
+    sandbox
+        .finish(sandbox.other(git).args(["init", "--quiet"]))
+        .succeeds();
+
+    let shared = sandbox.run(&["doctor"]);
+    assert!(
+        shared
+            .text()
+            .contains("ok       git: the vault is not ignored"),
+        "{shared}"
+    );
+    assert!(
+        !shared.text().contains("permissions"),
+        "git keeps none: {shared}"
+    );
+    fs::write(sandbox.project().join(".gitignore"), ".keyvault\n").expect("written");
+    let ignored = sandbox.run(&["doctor"]);
+    assert!(
+        ignored
+            .text()
+            .contains("note     git: the vault is ignored"),
+        "{ignored}"
+    );
+}
+
+#[test]
+fn a_writer_that_was_stopped_is_noticed() {
+    let sandbox = Sandbox::new();
+    fs::write(
+        sandbox.vault().join(".dev.age.0011223344556677.tmp"),
+        "half",
+    )
+    .expect("written");
+
+    let transcript = sandbox.run(&["doctor"]);
+
+    assert!(
+        transcript
+            .text()
+            .contains("a writer that was stopped left a file"),
+        "{transcript}"
+    );
+    sandbox.run(&["add", "A", "--generate", "20"]).succeeds();
+    assert!(!sandbox.run(&["doctor"]).text().contains("stopped"));
+}

@@ -1,1 +1,88 @@
+use std::fs;
 
+use insta::assert_snapshot;
+
+use crate::sandbox::Sandbox;
+
+/// Replaces what names a vault, which is random.
+fn without_ids(text: &str) -> String {
+    let is_id = |word: &str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words = text.split_inclusive([' ', ',', ';', '\n']).map(|word| {
+        let (word, end) = word.split_at(word.len() - word.len().min(1));
+        if is_id(word) {
+            format!("[id]{end}")
+        } else {
+            format!("{word}{end}")
+        }
+    });
+    words.collect()
+}
+
+#[test]
+fn shows_the_change_and_accepts_it() {
+    let sandbox = Sandbox::new();
+    let old = fs::read(sandbox.dev()).expect("read");
+    sandbox.run(&["add", "A", "--generate", "20"]).succeeds();
+    fs::write(sandbox.dev(), old).expect("written");
+    sandbox.run(&["list"]).exits(6);
+
+    sandbox.refused(&["trust"]).exits(2).says("`--yes`");
+    let trusted = sandbox.run(&["trust", "--yes"]).succeeds();
+
+    assert_snapshot!(without_ids(&trusted.to_string()), @"
+    --- stderr ---
+    environment `dev` is rolled back: it is revision 1, and this machine has seen revision 2
+      seen:  vault [id], revision 2, members alice
+      found: vault [id], revision 1, members alice
+    environment `dev` is trusted as it is now (revision 1)
+    [exit 0]
+    ");
+    sandbox.run(&["list", "-q"]).succeeds().is_silent();
+    assert_snapshot!(sandbox.run(&["trust", "--yes"]), @"
+    --- stderr ---
+    environment `dev` is as this machine saw it last (revision 1)
+    [exit 0]
+    ");
+}
+
+#[test]
+fn tells_members_that_are_new_or_gone() {
+    let sandbox = Sandbox::new();
+    let other = Sandbox::empty().variable("USER", "bob");
+    let identity = fs::read_to_string(sandbox.identity()).expect("read");
+    let other = other.variable("KEYVAULT_IDENTITY", identity);
+    other.run(&["init", "-e", "dev"]).succeeds();
+    fs::copy(other.dev(), sandbox.dev()).expect("copied");
+
+    sandbox
+        .run(&["list"])
+        .exits(6)
+        .says("belongs to another vault");
+    let trusted = sandbox.run(&["trust", "--yes"]).succeeds();
+
+    assert_snapshot!(without_ids(&trusted.to_string()), @"
+    --- stderr ---
+    environment `dev` belongs to another vault: [id], and this machine knows [id] here
+      seen:  vault [id], revision 1, members alice
+      found: vault [id], revision 1, members bob
+      new here, or with other keys: bob
+      no longer here, or with other keys: alice
+    environment `dev` is trusted as it is now (revision 1)
+    [exit 0]
+    ");
+}
+
+#[test]
+fn json_has_what_was_seen_and_what_was_found() {
+    let sandbox = Sandbox::new();
+    let old = fs::read(sandbox.dev()).expect("read");
+    sandbox.run(&["add", "A", "--generate", "20"]).succeeds();
+    fs::write(sandbox.dev(), old).expect("written");
+
+    let json = sandbox.run(&["trust", "--yes", "--json"]).succeeds().json();
+
+    assert_eq!(json["seen"]["revision"], 2);
+    assert_eq!(json["found"]["revision"], 1);
+    assert_eq!(json["found"]["members"][0]["name"], "alice");
+    assert_eq!(json["trusted"], true);
+}
