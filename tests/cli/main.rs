@@ -8,6 +8,8 @@ mod doctor;
 mod environments;
 mod exec;
 mod faults;
+mod forge;
+mod format;
 mod get;
 mod golden;
 mod hostile;
