@@ -3,6 +3,9 @@
 //! A crash must not write memory to a file, and nobody without root's rights
 //! should read it while it runs. Both are done in the first lines of `main`.
 
+use std::io::Write;
+use std::panic;
+
 use rustix::process::{Resource, Rlimit};
 
 /// The limit on core files that a child should have: the one we were given.
@@ -15,6 +18,7 @@ pub struct CoreLimit(Rlimit);
 ///
 /// Where the system refuses, there is nothing better to do than to go on.
 pub fn harden() -> CoreLimit {
+    keep_panics_quiet();
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let given = rustix::process::getrlimit(Resource::Core);
@@ -25,6 +29,21 @@ pub fn harden() -> CoreLimit {
     };
     let _ = rustix::process::setrlimit(Resource::Core, none);
     CoreLimit(given)
+}
+
+/// Makes a panic say where it happened and not what about: its message may hold
+/// the text that it stumbled over.
+fn keep_panics_quiet() {
+    panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let _ = writeln!(
+            std::io::stderr(),
+            "keyvault: error: a defect of keyvault, at {place}; please report it"
+        );
+    }));
 }
 
 impl CoreLimit {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::{Context, IdentitySource, Protection};
 use crate::error::{Code, Error, shell_word};
-use crate::store::folder::is_temporary;
+use crate::store::folder::{is_open_to_others, is_temporary};
 use crate::store::pin::Verdict;
 use crate::store::{VaultStore, in_git_work_tree};
 use crate::ui::Report;
@@ -18,9 +18,6 @@ use crate::ui::Report;
 /// code 8 if something is wrong.
 #[derive(clap::Args)]
 pub struct DoctorArgs {}
-
-/// The rights of others, which neither a vault nor its files should give.
-const OTHERS: u32 = 0o077;
 
 /// Runs the command.
 ///
@@ -205,7 +202,7 @@ impl Findings {
             return;
         }
         if let Ok(status) = store.folder().status()
-            && status.st_mode & OTHERS != 0
+            && is_open_to_others(&status)
         {
             let text = format!("others may look into `{}`", cx.brief(path));
             self.problem(
@@ -219,7 +216,7 @@ impl Findings {
             let status = file
                 .file_name()
                 .and_then(|name| store.folder().file_status(name.to_str()?));
-            if status.is_some_and(|status| status.st_mode & OTHERS != 0) {
+            if status.is_some_and(|status| is_open_to_others(&status)) {
                 let text = format!("others may read `{}`", cx.brief(&file));
                 self.problem(
                     "permissions",

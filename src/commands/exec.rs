@@ -161,7 +161,7 @@ fn program(args: &ExecArgs) -> Result<Option<(&OsString, &[OsString])>, Error> {
 }
 
 fn closest_option(text: &str) -> Option<String> {
-    let command = ExecArgs::augment_args(clap::Command::new("exec"));
+    let command = ExecArgs::augment_args(clap::Command::default());
     let options = command
         .get_arguments()
         .filter_map(|argument| argument.get_long());

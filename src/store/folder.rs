@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
@@ -33,6 +33,11 @@ const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 const FOLDER_MODE: Mode = Mode::RWXU;
+
+/// Tells whether anybody but its owner may read, write or enter a file or folder.
+pub fn is_open_to_others(status: &Stat) -> bool {
+    Mode::from_raw_mode(status.st_mode).intersects(Mode::RWXG | Mode::RWXO)
+}
 
 /// A folder held open.
 pub struct Folder {
@@ -116,13 +121,13 @@ impl Folder {
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub fn status(&self) -> Result<rustix::fs::Stat> {
+    pub fn status(&self) -> Result<Stat> {
         rustix::fs::fstat(&self.handle)
             .map_err(|error| Error::io("read the folder", &self.path)(error.into()))
     }
 
     /// Returns the permissions of a file, without following a link.
-    pub fn file_status(&self, name: &str) -> Option<rustix::fs::Stat> {
+    pub fn file_status(&self, name: &str) -> Option<Stat> {
         rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).ok()
     }
 

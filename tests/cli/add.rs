@@ -221,12 +221,12 @@ fn says_nothing_when_told_to_and_json_when_asked() {
     sandbox
         .run_with_stdin(&["add", "A", "-q"], CANARY)
         .succeeds()
-        .is_silent();
+        .says_nothing();
 
     let added = sandbox
         .run_with_stdin(&["add", "B", "--json"], CANARY)
         .succeeds()
-        .is_silent();
+        .says_nothing();
     assert_eq!(
         added.json(),
         serde_json::json!({"schema": 1, "name": "B", "environment": "dev", "version": 1, "empty": false})

@@ -34,7 +34,10 @@ fn the_program_has_the_secrets_and_what_it_would_inherit() {
     expected.extend(["A", "B"].map(|name| format!("{name}={}", value_of(name))));
     expected.sort();
 
-    let transcript = sandbox.run(&["exec", "--", "env"]).succeeds().is_silent();
+    let transcript = sandbox
+        .run(&["exec", "--", "env"])
+        .succeeds()
+        .says_nothing();
 
     assert_eq!(lines(&transcript), expected);
 }
@@ -275,7 +278,7 @@ fn a_revoked_secret_is_left_out_and_refused_by_name() {
     sandbox
         .run(&["exec", "-q", "--", "true"])
         .succeeds()
-        .is_silent();
+        .says_nothing();
     sandbox
         .run(&["exec", "--only", "*", "--", "true"])
         .succeeds()

@@ -20,11 +20,6 @@ pub fn resigned(identity_file: &str, file: &[u8], edit: impl FnOnce(&str) -> Str
     sealed(&identity, &signed(&identity, &edit(document)))
 }
 
-/// Seals any text to a plain identity file's recipient.
-pub fn sealed_text(identity_file: &str, plaintext: &str) -> Vec<u8> {
-    sealed(&identity(identity_file), plaintext)
-}
-
 fn identity(file: &str) -> age::x25519::Identity {
     let line = file
         .lines()

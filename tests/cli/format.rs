@@ -5,7 +5,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 
-use crate::forge::{resigned, sealed_text};
+use crate::forge::resigned;
 use crate::sandbox::{CANARY, Sandbox, Transcript};
 
 /// Changes the document of `dev`, signed and sealed anew, and trusts what may be
@@ -94,26 +94,6 @@ fn a_member_s_mistakes_do_not_pass() {
         };
         with_document(&sandbox, changed).exits(6).says(words);
     }
-}
-
-#[test]
-fn a_signature_of_something_else_is_refused() {
-    let sandbox = Sandbox::with_secrets(&["A"]);
-    let identity = fs::read_to_string(sandbox.identity()).expect("read");
-    let signature = "A".repeat(86) + "==";
-
-    let file = sealed_text(
-        &identity,
-        &format!("{{\"format\":\"keyvault/1\"}}\n{signature}\n"),
-    );
-    fs::write(sandbox.dev(), file).expect("written");
-    sandbox.refused(&["get", "A"]).exits(6).says("is damaged");
-    let file = sealed_text(&identity, "{\"format\":\"keyvault/1\"}\n");
-    fs::write(sandbox.dev(), file).expect("written");
-    sandbox
-        .refused(&["get", "A"])
-        .exits(6)
-        .says("no member signed it");
 }
 
 #[test]

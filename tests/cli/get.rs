@@ -6,7 +6,7 @@ use crate::sandbox::{CANARY, Sandbox, value_of};
 fn gives_out_the_exact_bytes() {
     let sandbox = Sandbox::with_secrets(&["A"]);
 
-    let transcript = sandbox.run(&["get", "A"]).succeeds().is_silent();
+    let transcript = sandbox.run(&["get", "A"]).succeeds().says_nothing();
 
     assert_eq!(transcript.text(), value_of("A"), "no line feed into a pipe");
     assert_eq!(sandbox.run(&["get", "-n", "A"]).text(), value_of("A"));

@@ -140,7 +140,7 @@ fn a_pin_of_keyvault_1_is_known_again() {
     fs::copy(golden("pin.json"), folder.join("dev.json")).expect("copied");
 
     // Neither seen for the first time nor to be verified.
-    sandbox.run(&["get", "API_KEY"]).succeeds().is_silent();
+    sandbox.run(&["get", "API_KEY"]).succeeds().says_nothing();
     // Started by someone known from there.
     sandbox
         .run(&["get", "TEXT", "-e", "full"])

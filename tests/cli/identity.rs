@@ -6,7 +6,7 @@ use crate::sandbox::{Sandbox, read_to_string, value_of};
 fn prints_recipient_and_signer_in_one_line() {
     let sandbox = Sandbox::new();
 
-    let transcript = sandbox.run(&["identity"]).succeeds().is_silent();
+    let transcript = sandbox.run(&["identity"]).succeeds().says_nothing();
 
     let words: Vec<&str> = transcript.text().trim_end().split(' ').collect();
     let [recipient, signer] = words[..] else {

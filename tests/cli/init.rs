@@ -132,7 +132,7 @@ fn a_vault_may_be_named() {
             .command(&["get", "A"])
             .env("KEYVAULT_VAULT", &absolute),
     );
-    assert_eq!(get.succeeds().is_silent().text(), CANARY);
+    assert_eq!(get.succeeds().says_nothing().text(), CANARY);
     assert_snapshot!(sandbox.run(&["get", "A"]), @r"
     --- stderr ---
     keyvault: error: no vault in `[sandbox]/project` or above it, and no personal one
@@ -163,7 +163,7 @@ fn json_says_what_was_made() {
     let made = sandbox
         .run(&["init", "--no-passphrase", "--json"])
         .succeeds()
-        .is_silent();
+        .says_nothing();
 
     let json = made.json();
     assert_eq!(json["environment"], "dev");

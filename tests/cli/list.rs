@@ -29,7 +29,7 @@ fn shows_names_and_never_a_value() {
         .succeeds();
     sandbox.run(&["revoke", "A"]).succeeds();
 
-    assert_snapshot!(without_ages(&sandbox.run(&["list"]).succeeds().is_silent()), @r"
+    assert_snapshot!(without_ages(&sandbox.run(&["list"]).succeeds().says_nothing()), @r"
     NAME            STATE    VERSION  AGE
     A               revoked  1        0s
     OPENAI_API_KEY  current  1        0s
@@ -67,7 +67,11 @@ fn quiet_is_one_name_a_line() {
     let sandbox = Sandbox::with_secrets(&["B", "A"]);
 
     assert_eq!(
-        sandbox.run(&["list", "-q"]).succeeds().is_silent().text(),
+        sandbox
+            .run(&["list", "-q"])
+            .succeeds()
+            .says_nothing()
+            .text(),
         "A\nB\n"
     );
 }

@@ -182,7 +182,7 @@ fn help_is_an_answer_and_its_absence_a_mistake() {
         &["env", "list", "--help"],
         &["--version"],
     ] {
-        let transcript = sandbox.run(line).succeeds().is_silent();
+        let transcript = sandbox.run(line).succeeds().says_nothing();
         assert!(transcript.text().contains("keyvault"), "{transcript}");
     }
     let nothing = sandbox.run(&[]).exits(2);
@@ -237,13 +237,13 @@ fn quiet_leaves_the_bare_answer() {
     let sandbox = Sandbox::with_secrets(&["A"]);
 
     assert_eq!(
-        sandbox.run(&["-q", "get", "A"]).is_silent().text(),
+        sandbox.run(&["-q", "get", "A"]).says_nothing().text(),
         value_of("A")
     );
     sandbox
         .run(&["-q", "rotate", "A", "--generate", "20"])
         .succeeds()
-        .is_silent();
+        .says_nothing();
     sandbox
         .run(&["get", "B", "-q"])
         .exits(3)

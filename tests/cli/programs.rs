@@ -48,7 +48,7 @@ fn prints_exact_values(program: &[&str]) {
     let names: Vec<&str> = values().iter().map(|(name, _)| *name).collect();
     let line = [&["exec", "--"], program, &names].concat();
 
-    let printed = sandbox.run(&line).succeeds().is_silent();
+    let printed = sandbox.run(&line).succeeds().says_nothing();
 
     for ((name, value), printed) in values().iter().zip(printed.text().lines()) {
         let expected: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -91,7 +91,7 @@ fn get_gives_a_script_exact_values() {
 
     for (name, value) in values() {
         assert!(
-            sandbox.run(&["get", name]).succeeds().is_silent().text() == value,
+            sandbox.run(&["get", name]).succeeds().says_nothing().text() == value,
             "{name}"
         );
     }

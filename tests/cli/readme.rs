@@ -1,1 +1,199 @@
+//! README says what the program does: its lines run, and its tables are those of
+//! `--help` and `Cargo.toml`.
 
+use std::fs;
+use std::path::Path;
+
+use crate::sandbox::{KEYVAULT, Sandbox};
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("read")
+}
+
+/// The text of a section, without its heading.
+fn section<'a>(readme: &'a str, heading: &str) -> &'a str {
+    let rest = readme.split(&format!("\n## {heading}\n")).nth(1);
+    let rest = rest.unwrap_or_else(|| panic!("no section `{heading}`"));
+    rest.split("\n## ").next().expect("a part")
+}
+
+/// The first block of shell commands in a section.
+fn commands<'a>(readme: &'a str, heading: &str) -> &'a str {
+    let block = section(readme, heading)
+        .split("```sh\n")
+        .nth(1)
+        .expect("a block");
+    block.split("\n```").next().expect("an end")
+}
+
+/// The first cells of a section's tables, without their back quotes.
+fn first_cells(section: &str) -> Vec<String> {
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows
+        .filter_map(|row| row.split(" | ").next())
+        .filter(|cell| !cell.starts_with("---"));
+    cells.map(|cell| cell.replace('`', "")).collect()
+}
+
+#[test]
+fn try_it_does_what_it_says() {
+    let readme = readme();
+    let line = commands(&readme, "Try it");
+    let (install, rest) = line.split_once(" && ").expect("it installs first");
+    assert_eq!(install, "cargo install --locked --path .");
+    let sandbox = Sandbox::empty();
+    // Where the line will look for what it installed.
+    let bin = sandbox.home().join(".cargo/bin");
+    fs::create_dir_all(&bin).expect("made");
+    std::os::unix::fs::symlink(KEYVAULT, bin.join("keyvault")).expect("linked");
+
+    let run = sandbox
+        .finish(sandbox.other("sh").args(["-c", rest]))
+        .succeeds();
+
+    assert_eq!(run.text(), "the program sees an API_KEY of 32 characters\n");
+    assert!(
+        !sandbox.home().join(".config").exists(),
+        "it leaves the user's home alone"
+    );
+}
+
+#[test]
+fn test_it_is_what_runs_here() {
+    assert_eq!(commands(&readme(), "Test it"), "cargo test --locked");
+}
+
+#[test]
+fn each_command_stands_in_both() {
+    let readme = readme();
+    let help = Sandbox::empty().run(&["--help"]);
+    let help = help
+        .text()
+        .split("Commands:\n")
+        .nth(1)
+        .expect("a list")
+        .split("\n\n")
+        .next()
+        .expect("an end");
+    let in_help: Vec<&str> = help
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let cells = first_cells(section(&readme, "Commands")).join(", ");
+
+    for name in &in_help {
+        assert!(
+            cells.split([' ', ',', '(', ')']).any(|word| word == *name),
+            "`{name}` is not in README"
+        );
+    }
+    for cell in first_cells(section(&readme, "Commands")).iter().skip(1) {
+        let commands = cell.split('(').next().unwrap_or_default().split(", ");
+        for command in commands.filter(|command| !command.contains('[')) {
+            let name = command.split_whitespace().next().unwrap_or_default();
+            assert!(in_help.contains(&name), "`{name}` is no command");
+        }
+    }
+}
+
+#[test]
+fn the_exit_codes_are_those_of_help() {
+    let readme = readme();
+    let help = Sandbox::empty().run(&["--help"]).text().to_owned();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+
+    let rows = section(&readme, "Exit codes")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| "))
+        .skip(1);
+    let rows: Vec<&str> = rows.collect();
+    assert_eq!(rows.len(), 11);
+    for row in rows {
+        let (code, meaning) = row
+            .trim_end_matches(" |")
+            .split_once(" | ")
+            .expect("two cells");
+        let separator = if code == "`exec`" { ": " } else { " " };
+        let entry = format!("{code}{separator}{meaning}").replace('`', "");
+        assert!(help.contains(&entry), "`{entry}` is not in --help:\n{help}");
+    }
+}
+
+#[test]
+fn the_variables_are_those_of_help() {
+    let readme = readme();
+    let help = Sandbox::empty().run(&["--help"]).text().to_owned();
+    let of = |text: &str| {
+        let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+        let mut names: Vec<String> = words
+            .filter(|word| word.starts_with("KEYVAULT_"))
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+
+    let cells = first_cells(section(&readme, "Files and variables")).join(" ");
+
+    assert_eq!(of(&cells), of(&help));
+}
+
+#[test]
+fn what_a_clean_environment_keeps_is_what_help_says() {
+    let help = Sandbox::empty().run(&["exec", "--help"]).text().to_owned();
+    let words = |text: &str| {
+        text.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .replace(['`', '.'], "")
+    };
+    let list = words(&help)
+        .split("Inherit nothing but ")
+        .nth(1)
+        .expect("the list")
+        .to_owned();
+    let list = list.split(" --").next().expect("an end").to_owned();
+
+    assert!(
+        words(&readme()).contains(&format!("inherits nothing but {list}")),
+        "{list}"
+    );
+}
+
+#[test]
+fn each_dependency_is_named_with_its_reason() {
+    let readme = readme();
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = fs::read_to_string(manifest).expect("read");
+    let in_manifest = |heading: &str| {
+        let part = manifest
+            .split(heading)
+            .nth(1)
+            .unwrap_or_else(|| panic!("no {heading}"));
+        let part = part.split("\n[").next().expect("a part");
+        let names = part
+            .lines()
+            .filter_map(|line| line.split_once(" = ").map(|(name, _)| name.to_owned()));
+        names.collect::<Vec<_>>()
+    };
+    let mut expected = in_manifest("\n[dependencies]\n");
+    expected.extend(in_manifest("linux\")'.dependencies]\n"));
+    expected.sort();
+
+    let cells = first_cells(section(&readme, "Dependencies"));
+    let mut named: Vec<String> = cells
+        .iter()
+        .skip(1)
+        .flat_map(|cell| cell.split(", ").map(str::to_owned))
+        .collect();
+    named.sort();
+
+    assert_eq!(named, expected);
+    for name in in_manifest("\n[dev-dependencies]\n") {
+        assert!(
+            section(&readme, "Dependencies").contains(&format!("`{name}`")),
+            "{name}"
+        );
+    }
+}

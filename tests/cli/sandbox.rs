@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Once;
 use std::thread;
 
@@ -205,14 +205,16 @@ impl Sandbox {
         self.transcript(output)
     }
 
-    /// Runs a command of this sandbox with something piped in.
+    /// Runs a command of this sandbox with something piped in, which it need not
+    /// read to the end.
     pub fn finish_with_stdin(&self, command: &mut Command, stdin: impl AsRef<[u8]>) -> Transcript {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let child = command.spawn().expect("it starts");
-        self.transcript(feed(child, stdin.as_ref()))
+        let command = std::mem::replace(command, Command::new(KEYVAULT));
+        let mut command = assert_cmd::Command::from_std(command);
+        let output = command
+            .write_stdin(stdin.as_ref())
+            .output()
+            .expect("it starts");
+        self.transcript(output)
     }
 
     fn transcript(&self, output: Output) -> Transcript {
@@ -302,19 +304,6 @@ fn leave_terminal() {
     });
 }
 
-fn feed(mut child: Child, stdin: &[u8]) -> Output {
-    let mut pipe = child.stdin.take().expect("it is a pipe");
-    let stdin = stdin.to_owned();
-    // In a thread: a large input must not wait for a large output.
-    let writer = thread::spawn(move || {
-        // The program may end without reading it.
-        let _ = pipe.write_all(&stdin);
-    });
-    let output = child.wait_with_output().expect("it ends");
-    writer.join().expect("the writer does not panic");
-    output
-}
-
 /// Tells whether bytes are in others.
 pub fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
@@ -369,7 +358,7 @@ impl Transcript {
 
     /// Makes sure that there was no news.
     #[track_caller]
-    pub fn is_silent(self) -> Self {
+    pub fn says_nothing(self) -> Self {
         assert_eq!(self.stderr, "", "{self}");
         self
     }

@@ -37,7 +37,7 @@ fn shows_the_change_and_accepts_it() {
     environment `dev` is trusted as it is now (revision 1)
     [exit 0]
     ");
-    sandbox.run(&["list", "-q"]).succeeds().is_silent();
+    sandbox.run(&["list", "-q"]).succeeds().says_nothing();
     assert_snapshot!(sandbox.run(&["trust", "--yes"]), @"
     --- stderr ---
     environment `dev` is as this machine saw it last (revision 1)
