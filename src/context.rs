@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::SystemTime;
 
-use directories::{BaseDirs, ProjectDirs};
+use directories::ProjectDirs;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
@@ -71,8 +71,57 @@ pub struct Context {
     pub ui: Ui,
     options: Options,
     core_limit: CoreLimit,
-    folders: OnceCell<Option<ProjectDirs>>,
+    folders: OnceCell<Option<Folders>>,
     identity: OnceCell<Identity>,
+}
+
+/// The user's folders, as the platform has them.
+struct Folders {
+    home: PathBuf,
+    config: PathBuf,
+    data: PathBuf,
+    state: PathBuf,
+}
+
+impl Folders {
+    fn find() -> Option<Self> {
+        let Some(home) = variable("HOME").map(PathBuf::from) else {
+            return Self::of_login();
+        };
+        let folders = ProjectDirs::from("", "", "keyvault")?;
+        // Only Linux has a folder for state; elsewhere it goes beside the data.
+        let state = folders.state_dir().map(Path::to_owned);
+        Some(Self {
+            home,
+            config: folders.config_dir().to_owned(),
+            data: folders.data_dir().to_owned(),
+            state: state.unwrap_or_else(|| folders.data_local_dir().join("state")),
+        })
+    }
+
+    /// Without `HOME`, finds the home in passwd(5). The system's library is not
+    /// asked, as `directories` would: it loads modules (nsswitch.conf(5)), and
+    /// where the user is in none of its files, that crashes a static program.
+    fn of_login() -> Option<Self> {
+        let users = std::fs::read_to_string("/etc/passwd").ok()?;
+        let uid = geteuid().as_raw().to_string();
+        let home = users.lines().find_map(|line| {
+            let fields: Vec<&str> = line.split(':').collect();
+            (fields.get(2) == Some(&uid.as_str())).then(|| fields.get(5).map(PathBuf::from))
+        });
+        let home = home.flatten()?;
+        let place = |name: &str, default: &str| {
+            let named = variable(name).map(PathBuf::from);
+            let named = named.filter(|path| path.is_absolute());
+            named.unwrap_or_else(|| home.join(default)).join("keyvault")
+        };
+        Some(Self {
+            config: place("XDG_CONFIG_HOME", ".config"),
+            data: place("XDG_DATA_HOME", ".local/share"),
+            state: place("XDG_STATE_HOME", ".local/state"),
+            home,
+        })
+    }
 }
 
 /// Where the identity is to be found.
@@ -181,45 +230,32 @@ impl Context {
 
     // Folders
 
-    fn folders(&self) -> Result<&ProjectDirs> {
-        let found = self
-            .folders
-            .get_or_init(|| ProjectDirs::from("", "", "keyvault"));
-        found.as_ref().ok_or_else(|| Error::Usage {
-            message: "there is no home folder to keep anything in".to_owned(),
-            hint: "set `HOME`".to_owned(),
-        })
+    fn folders(&self) -> Result<&Folders> {
+        self.folders
+            .get_or_init(Folders::find)
+            .as_ref()
+            .ok_or(Error::NoHome)
     }
 
-    /// Returns the folder of pins and logs.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Usage`] without a home.
-    pub fn state_folder(&self) -> Result<PathBuf> {
-        let folders = self.folders()?;
-        // Only Linux has a folder for state; elsewhere it goes beside the data.
-        let state = folders.state_dir().map(Path::to_owned);
-        Ok(state.unwrap_or_else(|| folders.data_local_dir().join("state")))
+    /// Returns the folder of pins and logs, if there is a home for it.
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        self.folders().ok().map(|folders| folders.state.clone())
     }
 
     /// Returns the folder of the personal vault.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] without a home.
+    /// [`Error::NoHome`].
     pub fn personal_vault(&self) -> Result<PathBuf> {
         // A folder of its own: elsewhere than on Linux, data and identity share one.
-        Ok(self.folders()?.data_dir().join("vault"))
+        Ok(self.folders()?.data.join("vault"))
     }
 
     /// Writes a path as a person would, with `~` for the home folder.
     pub fn brief(&self, path: &Path) -> String {
-        let home = BaseDirs::new().map(|folders| folders.home_dir().to_owned());
-        match home
-            .as_deref()
-            .and_then(|home| path.strip_prefix(home).ok())
-        {
+        let home = self.folders().ok().map(|folders| &folders.home);
+        match home.and_then(|home| path.strip_prefix(home).ok()) {
             Some(rest) => crate::error::shown(&Path::new("~").join(rest)),
             None => crate::error::shown(path),
         }
@@ -242,18 +278,19 @@ impl Context {
     ///
     /// [`Error::NoVault`], [`Error::NoVaultAt`], [`Error::ForeignVault`].
     pub fn store(&self) -> Result<VaultStore> {
-        let state = self.state_folder()?;
+        let state = self.state_folder();
+        let state = state.as_deref();
         if let Some(path) = self.named_vault() {
             // Pins go by the path, which is therefore always written one way.
             let found = path.canonicalize().ok();
             let store = found
-                .map(|found| VaultStore::open(&found, true, &state))
+                .map(|found| VaultStore::open(&found, true, state))
                 .transpose()?;
             return store.flatten().ok_or(Error::NoVaultAt { path });
         }
         let from = self.working_folder()?;
         if let Some(path) = VaultStore::find(&from)
-            && let Some(store) = VaultStore::open(&path, false, &state)?
+            && let Some(store) = VaultStore::open(&path, false, state)?
         {
             // In a shared folder such as /tmp anyone can put a vault above us, in
             // which they are members (as with git, CVE-2022-24765).
@@ -263,8 +300,10 @@ impl Context {
             }
             return Ok(store);
         }
-        let personal = self.personal_vault()?;
-        VaultStore::open(&personal, true, &state)?.ok_or(Error::NoVault { from })
+        let Ok(personal) = self.personal_vault() else {
+            return Err(Error::NoVault { from });
+        };
+        VaultStore::open(&personal, true, state)?.ok_or(Error::NoVault { from })
     }
 
     /// Returns the id that `KEYVAULT_VAULT_ID` pins the vault to.
@@ -513,7 +552,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] without a home.
+    /// [`Error::NoHome`].
     pub fn identity_source(&self) -> Result<IdentitySource> {
         let named = self
             .options
@@ -527,7 +566,7 @@ impl Context {
             return Ok(IdentitySource::Variable(text));
         }
         Ok(IdentitySource::File(
-            self.folders()?.config_dir().join("identity"),
+            self.folders()?.config.join("identity"),
         ))
     }
 
@@ -814,10 +853,8 @@ impl Context {
 
     /// Says something once on this machine: a file in the state folder remembers.
     fn note_once(&self, what: &str, text: &str) {
-        let Ok(state) = self.state_folder() else {
-            return;
-        };
-        let told = Folder::create(&state).and_then(|folder| {
+        let told = self.state_folder().ok_or(Error::NoHome).and_then(|state| {
+            let folder = Folder::create(&state)?;
             let lock = folder.lock(&mut || {})?;
             let told = folder.file_status(what).is_some();
             if !told {

@@ -62,6 +62,9 @@ pub enum Error {
     /// The command given to `--verify` did not accept the new value.
     VerifyFailed { name: SecretName, outcome: String },
 
+    /// There is no home folder.
+    NoHome,
+
     /// The command line asks for something that does not fit together.
     Usage { message: String, hint: String },
     /// A value stood on the command line. It is not repeated here.
@@ -418,6 +421,12 @@ impl Error {
                 Code::Other,
                 format!("the new value of `{name}` was not accepted: the command of `--verify` {outcome}"),
                 Some("nothing was changed; mend the value or the command and run it again".to_owned()),
+            ),
+
+            Self::NoHome => (
+                Code::Other,
+                "there is no home folder to keep anything in".to_owned(),
+                Some("set `HOME`".to_owned()),
             ),
 
             Self::Usage { message, hint } => (Code::Usage, message.clone(), Some(hint.clone())),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::{Context, IdentitySource, Protection};
 use crate::error::{Code, Error, shell_word};
-use crate::store::folder::{is_open_to_others, is_temporary};
+use crate::store::folder::{is_open_to_others, target_of_temporary};
 use crate::store::pin::Verdict;
 use crate::store::{VaultStore, in_git_work_tree};
 use crate::ui::Report;
@@ -147,7 +147,7 @@ impl Findings {
         self.permissions(cx, store);
         self.git(cx, store);
         let names = store.folder().names().unwrap_or_default();
-        if names.iter().any(|name| is_temporary(name)) {
+        if names.iter().any(|name| target_of_temporary(name).is_some()) {
             self.note(
                 "vault",
                 "a writer that was stopped left a file, which the next one clears away",

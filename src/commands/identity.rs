@@ -1,12 +1,12 @@
 //! `keyvault identity`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::error::shown;
 use crate::seal::recipient::Recipient;
 use crate::seal::signature::SignerKey;
 use crate::ui::Report;
@@ -35,7 +35,7 @@ pub fn run(args: &IdentityArgs, cx: &Context) -> Result<()> {
         let path = cx.reprotect_identity(args.new_passphrase)?;
         let brief = cx.brief(&path);
         return Ok(cx.ui.outcome(&Reprotected {
-            path,
+            path: shown(&path),
             brief,
             protected: args.new_passphrase,
         })?);
@@ -71,7 +71,7 @@ impl Report for Public {
 
 #[derive(Serialize)]
 struct Reprotected {
-    path: PathBuf,
+    path: String,
     protected: bool,
     #[serde(skip)]
     brief: String,

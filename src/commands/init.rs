@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::context::{Context, IdentitySource};
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::name::{EnvironmentName, MemberName};
 use crate::store::{PROJECT_FOLDER, VaultStore, in_git_work_tree};
 use crate::ui::Report;
@@ -41,14 +41,15 @@ pub struct InitArgs {
 pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
     let environment = cx.environment_to_create()?;
     let path = vault_path(args, cx)?;
-    let state = cx.state_folder()?;
-    if let Some(store) = VaultStore::open(&path, false, &state)?
+    let state = cx.state_folder();
+    let state = state.as_deref();
+    if let Some(store) = VaultStore::open(&path, false, state)?
         && !store.environments()?.is_empty()
     {
         return Err(Error::VaultExists { path }.into());
     }
     let made_identity = make_identity(args, cx)?;
-    let store = VaultStore::create(&path, &state)?;
+    let store = VaultStore::create(&path, state)?;
     let vault = cx.vault_id(&store)?;
     let member = match &args.name {
         Some(name) => name.clone(),
@@ -59,11 +60,11 @@ pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
         vault,
         in_git: in_git_work_tree(&path) && !args.personal,
         path_brief: cx.brief(&path),
-        path,
+        path: shown(&path),
         environment,
         member,
         identity_brief: made_identity.as_deref().map(|path| cx.brief(path)),
-        identity: made_identity,
+        identity: made_identity.as_deref().map(shown),
         plain: args.no_passphrase,
     })?;
     Ok(())
@@ -96,11 +97,11 @@ fn make_identity(args: &InitArgs, cx: &Context) -> Result<Option<PathBuf>> {
 #[derive(Serialize)]
 struct Made {
     vault: VaultId,
-    path: PathBuf,
+    path: String,
     environment: EnvironmentName,
     member: MemberName,
     /// Where an identity was made, if one was.
-    identity: Option<PathBuf>,
+    identity: Option<String>,
     #[serde(skip)]
     identity_brief: Option<String>,
     #[serde(skip)]

@@ -51,6 +51,7 @@ pub fn run(args: &UnlockArgs, cx: &Context) -> Result<()> {
     Ok(cx.ui.outcome(&Unlocked {
         until: lease.until,
         idle: lease.idle,
+        fixed: args.period.is_some(),
     })?)
 }
 
@@ -58,14 +59,20 @@ pub fn run(args: &UnlockArgs, cx: &Context) -> Result<()> {
 struct Unlocked {
     until: Timestamp,
     idle: Period,
+    /// Whether it stays unlocked for the whole time, used or not.
+    #[serde(skip)]
+    fixed: bool,
 }
 
 impl Report for Unlocked {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.fixed {
+            return writeln!(out, "unlocked for this session, for {}", self.idle);
+        }
         writeln!(
             out,
-            "unlocked for this session, until {} or {} after its last use",
-            self.until, self.idle
+            "unlocked for this session, until {} after its last use or {AT_MOST} at most",
+            self.idle
         )
     }
 }

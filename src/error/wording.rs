@@ -113,6 +113,7 @@ fn errors() -> Vec<Error> {
         },
         Error::Output(no_space()),
         Error::NoRandomness,
+        Error::NoHome,
         Error::VerifyFailed {
             name: name(),
             outcome: "ended with 3".to_owned(),
@@ -291,7 +292,11 @@ fn errors() -> Vec<Error> {
     }));
     // Fails to compile when one is added; then it goes into the list, too.
     let listed = |error: &Error| match error {
-        Error::Io { .. } | Error::Output(_) | Error::NoRandomness | Error::VerifyFailed { .. } => {}
+        Error::Io { .. }
+        | Error::Output(_)
+        | Error::NoRandomness
+        | Error::NoHome
+        | Error::VerifyFailed { .. } => {}
         Error::Usage { .. } | Error::ValueOnCommandLine { .. } | Error::Unasked { .. } => {}
         Error::Declined | Error::BadValue { .. } | Error::NoVault { .. } => {}
         Error::NoVaultAt { .. } | Error::NoEnvironment { .. } | Error::WhichEnvironment { .. } => {}
@@ -329,6 +334,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       1   cannot write `/project/.keyvault/dev.age`: no space left on device
       1   cannot write the answer: no space left on device
       1   the system gives no random bytes
+      1   there is no home folder to keep anything in
+          set `HOME`
       1   the new value of `STRIPE_KEY` was not accepted: the command of `--verify` ended with 3
           nothing was changed; mend the value or the command and run it again
       2   a message

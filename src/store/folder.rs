@@ -5,11 +5,9 @@
 //! and folders 0700, whatever the umask, which is never changed: it would be
 //! handed on to a child.
 
-use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -202,7 +200,7 @@ impl Lock<'_> {
         let folder = &self.folder.handle;
         let path = self.folder.path.join(name);
         let failed = |error: io::Error| Error::io("write", &path)(error);
-        self.clear_temporaries();
+        self.clear_temporaries(|target| target == name);
         let temporary = temporary_name(name, random::bytes()?.into());
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -231,17 +229,13 @@ impl Lock<'_> {
         folder.sync_all().map_err(Error::io("remove", &path))
     }
 
-    /// Removes what a writer that was killed left behind. It is sealed like the
-    /// rest, and in nobody's way; so if it cannot be removed, it stays.
-    fn clear_temporaries(&self) {
-        let folder = &self.folder.handle;
+    /// Removes what writers that were killed left behind of the files that `of`
+    /// says. It is sealed like the rest, and in nobody's way; so if it cannot be
+    /// removed, it stays.
+    pub fn clear_temporaries(&self, of: impl Fn(&str) -> bool) {
         for name in self.folder.names().unwrap_or_default() {
-            if is_temporary(&name) {
-                let _ = rustix::fs::unlinkat(
-                    folder,
-                    OsStr::from_bytes(name.as_bytes()),
-                    AtFlags::empty(),
-                );
+            if target_of_temporary(&name).is_some_and(&of) {
+                let _ = rustix::fs::unlinkat(&self.folder.handle, name, AtFlags::empty());
             }
         }
     }
@@ -306,13 +300,12 @@ fn temporary_name(name: &str, random: ShortDigest) -> String {
     format!(".{name}.{random}{TEMPORARY_SUFFIX}")
 }
 
-/// Tells whether a name is one of those that [`temporary_name`] makes.
-pub fn is_temporary(name: &str) -> bool {
-    let stem = name
-        .strip_prefix('.')
-        .and_then(|name| name.strip_suffix(TEMPORARY_SUFFIX));
-    let random = stem.and_then(|stem| stem.rsplit_once('.'));
-    random.is_some_and(|(name, random)| !name.is_empty() && random.parse::<ShortDigest>().is_ok())
+/// Returns what a file was to become, if its name is one of those that
+/// [`temporary_name`] makes.
+pub fn target_of_temporary(name: &str) -> Option<&str> {
+    let stem = name.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
+    let (target, random) = stem.rsplit_once('.')?;
+    (!target.is_empty() && random.parse::<ShortDigest>().is_ok()).then_some(target)
 }
 
 #[cfg(test)]
@@ -322,7 +315,7 @@ mod tests {
     #[test]
     fn only_our_own_temporaries_are_taken_for_such() {
         let ours = temporary_name("dev.age", random::bytes().expect("random").into());
-        assert!(is_temporary(&ours), "{ours}");
+        assert_eq!(target_of_temporary(&ours), Some("dev.age"), "{ours}");
         for other in [
             ".tmp",
             "..0011223344556677.tmp",
@@ -331,7 +324,7 @@ mod tests {
             ".a.001122334455667.tmp",
             ".a.0011223344556677.tmp~",
         ] {
-            assert!(!is_temporary(other), "{other}");
+            assert_eq!(target_of_temporary(other), None, "{other}");
         }
     }
 

@@ -107,13 +107,14 @@ pub struct Inspected {
 }
 
 impl VaultStore {
-    /// Opens the vault at a path; `None` if there is no folder.
+    /// Opens the vault at a path; `None` if there is no folder. Without a folder for
+    /// state nothing is remembered.
     ///
     /// # Errors
     ///
     /// [`Error::Io`], also where the last part of the path is a symbolic link and
     /// `follow` is not set.
-    pub fn open(path: &Path, follow: bool, state: &Path) -> Result<Option<Self>> {
+    pub fn open(path: &Path, follow: bool, state: Option<&Path>) -> Result<Option<Self>> {
         let folder = Folder::open(path, follow)?;
         Ok(folder.map(|folder| Self::of(folder, state)))
     }
@@ -123,11 +124,11 @@ impl VaultStore {
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub fn create(path: &Path, state: &Path) -> Result<Self> {
+    pub fn create(path: &Path, state: Option<&Path>) -> Result<Self> {
         Folder::create(path).map(|folder| Self::of(folder, state))
     }
 
-    fn of(folder: Folder, state: &Path) -> Self {
+    fn of(folder: Folder, state: Option<&Path>) -> Self {
         let pins = Pins::of_vault(state, folder.path());
         Self { folder, pins }
     }
@@ -452,6 +453,7 @@ impl VaultStore {
         if bytes.len() as u64 > FILE_MAX {
             return Err(untrusted(Fault::TooLarge { limit: FILE_MAX }));
         }
+        lock.clear_temporaries(|target| target.ends_with(SUFFIX));
         lock.replace(&file_name(&environment.name), bytes)?;
         let (digest, payload) = (reopened.digest, envelope.payload_digest());
         let seen = Sighting {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, Surprise};
+use crate::error::{Error, Result, Surprise, shown};
 use crate::name::EnvironmentName;
 use crate::seal::digest::{Digest, ShortDigest};
 use crate::store::folder::{self, Folder, Unread};
@@ -30,7 +30,7 @@ const NOTED_MAX: usize = 16;
 pub struct Pin {
     format: Format,
     /// Where the vault is, for a person who looks into the file.
-    path: PathBuf,
+    path: String,
     pub vault: VaultId,
     pub environment: EnvironmentName,
     pub revision: u64,
@@ -82,7 +82,7 @@ impl Pin {
     pub fn of(seen: &Sighting<'_>) -> Self {
         Self {
             format: Format::V1,
-            path: seen.path.to_owned(),
+            path: shown(seen.path),
             vault: seen.environment.vault,
             environment: seen.environment.name.clone(),
             revision: seen.environment.revision,
@@ -180,16 +180,17 @@ fn other_roster(environment: &Environment) -> Surprise {
 
 /// The pins of one vault folder.
 pub struct Pins {
-    path: PathBuf,
+    /// Where they are, if anywhere.
+    path: Option<PathBuf>,
 }
 
 impl Pins {
     /// Names the place, below the state folder, of the pins of the vault at this
     /// path. Nothing is created before a pin is kept.
-    pub fn of_vault(state: &Path, vault: &Path) -> Self {
+    pub fn of_vault(state: Option<&Path>, vault: &Path) -> Self {
         let digest = Digest::of(vault.as_os_str().as_encoded_bytes()).to_string();
         Self {
-            path: state.join("pins").join(&digest[..32]),
+            path: state.map(|state| state.join("pins").join(&digest[..32])),
         }
     }
 
@@ -199,7 +200,10 @@ impl Pins {
     ///
     /// [`BadPin`].
     pub fn load(&self, name: &EnvironmentName) -> Result<Option<Pin>, BadPin> {
-        read(&self.path.join(file_name(name)))
+        match &self.path {
+            Some(path) => read(&path.join(file_name(name))),
+            None => Ok(None),
+        }
     }
 
     /// Returns the pins of the vault, those that are damaged left out.
@@ -209,13 +213,16 @@ impl Pins {
     /// [`Error::Io`](crate::error::Error::Io), where the folder is there and
     /// cannot be read.
     pub fn load_all(&self) -> Result<Vec<Pin>> {
-        let Some(folder) = Folder::open(&self.path, true)? else {
+        let Some(path) = &self.path else {
+            return Ok(Vec::new());
+        };
+        let Some(folder) = Folder::open(path, true)? else {
             return Ok(Vec::new());
         };
         let names = folder.names()?;
         let pins = names.iter().filter(|name| name.ends_with(SUFFIX));
         Ok(pins
-            .filter_map(|name| read(&self.path.join(name)).ok().flatten())
+            .filter_map(|name| read(&path.join(name)).ok().flatten())
             .collect())
     }
 
@@ -263,10 +270,11 @@ impl Pins {
     }
 
     fn write(&self, new: &Pin, condition: impl FnOnce(Option<&Pin>) -> bool) -> Result<()> {
-        let folder = Folder::create(&self.path)?;
+        let path = self.path.as_ref().ok_or(Error::NoHome)?;
+        let folder = Folder::create(path)?;
         let lock = folder.lock(&mut || {})?;
         let name = file_name(&new.environment);
-        let now = read(&self.path.join(&name)).ok().flatten();
+        let now = read(&path.join(&name)).ok().flatten();
         if condition(now.as_ref()) {
             let mut text = serde_json::to_vec(new).expect("a pin has a JSON form");
             text.push(b'\n');

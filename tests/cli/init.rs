@@ -4,7 +4,7 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 
-use crate::sandbox::{CANARY, Sandbox, value_of};
+use crate::sandbox::{CANARY, KEYVAULT, Sandbox, skip, tool, value_of};
 
 fn mode(path: &Path) -> u32 {
     path.symlink_metadata()
@@ -185,4 +185,45 @@ fn a_home_that_is_not_set_is_looked_up() {
         "{transcript}"
     );
     assert!(transcript.text().contains("identity"), "{transcript}");
+}
+
+#[test]
+fn without_any_home_a_job_still_runs_with_its_identity() {
+    let Some(setpriv) = tool("setpriv") else {
+        return;
+    };
+    if !rustix::process::geteuid().is_root() {
+        skip("only root can run as a user who has no home");
+        return;
+    }
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let identity = fs::read_to_string(sandbox.identity()).expect("read");
+    for (path, mode) in [
+        (sandbox.root(), 0o755),
+        (sandbox.project(), 0o755),
+        (sandbox.vault(), 0o755),
+        (sandbox.dev(), 0o644),
+    ] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+    }
+    // A number that the password database does not have, as containers give out.
+    let mut job = sandbox.other(setpriv);
+    job.args([
+        "--reuid=54321",
+        "--regid=54321",
+        "--clear-groups",
+        KEYVAULT,
+        "get",
+        "A",
+        "--vault",
+        ".keyvault",
+    ]);
+    job.env_remove("HOME").env("KEYVAULT_IDENTITY", identity);
+
+    let transcript = sandbox.finish(&mut job);
+
+    assert_eq!(transcript.text(), value_of("A"), "{transcript}");
+    transcript
+        .succeeds()
+        .says("is not remembered: there is no home folder");
 }
