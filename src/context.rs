@@ -29,7 +29,7 @@ use crate::seal::signature::Signer;
 use crate::secret_value::SecretValue;
 use crate::store::folder::Folder;
 use crate::store::identity_file::{self, FoundIdentity};
-use crate::store::session::{self, CacheId, Lease};
+use crate::store::session::{self, CacheId, Lease, Term};
 use crate::store::{Notice, OpenedFile, VaultStore};
 use crate::timestamp::Timestamp;
 use crate::ui::Ui;
@@ -579,7 +579,7 @@ impl Context {
         if let Some(identity) = self.identity.get() {
             return Ok(identity);
         }
-        let identity = self.open_identity(None)?;
+        let (identity, _) = self.open_identity(None)?;
         Ok(self.identity.get_or_init(|| identity))
     }
 
@@ -644,17 +644,19 @@ impl Context {
     fn remember(&self, contents: &SecretValue, identity: &Identity, protected: bool) {
         if protected {
             let (id, now) = (CacheId::of(contents.expose()), self.now());
-            let _ = session::remember(id, &identity.to_text(), Lease::usual(now), now);
+            let _ = session::remember(id, &identity.to_text(), Term::Usual.lease(now), now);
         }
     }
 
     /// Asks for the identity's passphrase and keeps it unlocked for this session.
+    /// Returns until when; nothing where the identity has no passphrase.
     ///
     /// # Errors
     ///
     /// Those of exit code 4, and [`Error::NoSessionCache`].
-    pub fn unlock(&self, lease: Lease) -> Result<()> {
-        self.open_identity(Some(lease)).map(|_| ())
+    pub fn unlock(&self, term: Term) -> Result<Option<Lease>> {
+        let (_, lease) = self.open_identity(Some(term))?;
+        Ok(lease)
     }
 
     /// Forgets the identities that were unlocked in this session. Returns whether
@@ -751,8 +753,9 @@ impl Context {
     }
 
     /// Opens the identity: as it is, from the session's cache, or by its
-    /// passphrase. With `wanted` the passphrase is always asked for.
-    fn open_identity(&self, wanted: Option<Lease>) -> Result<Identity> {
+    /// passphrase, with the lease that this began. With a `term` the passphrase is
+    /// always asked for.
+    fn open_identity(&self, term: Option<Term>) -> Result<(Identity, Option<Lease>)> {
         let SourcedIdentity {
             origin,
             contents,
@@ -760,16 +763,16 @@ impl Context {
             parsed,
         } = self.find_identity()?;
         let locked = match parsed {
-            IdentityFile::Open(identity) => return Ok(identity),
+            IdentityFile::Open(identity) => return Ok((identity, None)),
             IdentityFile::Locked(locked) => locked,
         };
         let id = CacheId::of(&contents);
         let recalled = || match session::recall(id, self.now()) {
-            Ok(Some(found)) if wanted.is_none() => Identity::from_text(&found.text),
+            Ok(Some(found)) if term.is_none() => Identity::from_text(&found.text),
             _ => None,
         };
         if let Some(identity) = recalled() {
-            return Ok(identity);
+            return Ok((identity, None));
         }
         let source = self
             .passphrase_source()
@@ -782,15 +785,17 @@ impl Context {
                     .note("another keyvault is asking for the passphrase")
             })?;
             if let Some(identity) = recalled() {
-                return Ok(identity);
+                return Ok((identity, None));
             }
         }
         let passphrase = self.passphrase_of(&origin, source)?;
         let identity = unlock(&locked, &passphrase, &origin)?;
-        let lease = wanted.unwrap_or_else(|| Lease::usual(self.now()));
-        if let Err(error) = session::remember(id, &identity.to_text(), lease, self.now()) {
+        // Only now: somebody had to type.
+        let now = self.now();
+        let lease = term.unwrap_or(Term::Usual).lease(now);
+        if let Err(error) = session::remember(id, &identity.to_text(), lease, now) {
             let what = error.to_string();
-            if wanted.is_some() {
+            if term.is_some() {
                 return Err(Error::NoSessionCache { what });
             }
             self.note_once(
@@ -798,7 +803,7 @@ impl Context {
                 &Error::NoSessionCache { what }.to_string(),
             );
         }
-        Ok(identity)
+        Ok((identity, Some(lease)))
     }
 
     /// Returns who or what knows the passphrase; `None` where nobody can be asked.

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::context::{Context, Protection};
+use crate::context::Context;
 use crate::error::Error;
-use crate::store::session::{AT_MOST, Lease};
+use crate::store::session::{AT_MOST, Term};
 use crate::timestamp::{Period, Timestamp};
 use crate::ui::Report;
 
@@ -38,16 +38,11 @@ pub fn run(args: &UnlockArgs, cx: &Context) -> Result<()> {
         }
         .into());
     }
-    if let Protection::None = cx.protection()? {
+    let Some(lease) = cx.unlock(args.period.map_or(Term::Usual, Term::For))? else {
         cx.ui
             .note("your identity has no passphrase, so there is nothing to unlock");
         return Ok(());
-    }
-    let now = cx.now();
-    let lease = args
-        .period
-        .map_or_else(|| Lease::usual(now), |period| Lease::fixed(period, now));
-    cx.unlock(lease)?;
+    };
     Ok(cx.ui.outcome(&Unlocked {
         until: lease.until,
         idle: lease.idle,

@@ -39,6 +39,29 @@ impl CacheId {
     }
 }
 
+/// How long a person wants an identity to be kept.
+#[derive(Clone, Copy, Debug)]
+pub enum Term {
+    /// As long as is usual.
+    Usual,
+    /// For a set time, used or not.
+    For(Period),
+}
+
+impl Term {
+    /// Returns the lease that begins now.
+    pub fn lease(self, now: Timestamp) -> Lease {
+        let (idle, at_most) = match self {
+            Self::Usual => (IDLE, AT_MOST),
+            Self::For(period) => (period, period),
+        };
+        Lease {
+            idle,
+            until: now.after(at_most),
+        }
+    }
+}
+
 /// How long an identity is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -49,22 +72,6 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The lease that is given unless a person asks for another.
-    pub fn usual(now: Timestamp) -> Self {
-        Self {
-            idle: IDLE,
-            until: now.after(AT_MOST),
-        }
-    }
-
-    /// A lease for a set time, however long it is not used.
-    pub fn fixed(period: Period, now: Timestamp) -> Self {
-        Self {
-            idle: period,
-            until: now.after(period),
-        }
-    }
-
     /// Returns what is left of it if it is not used from now on; nothing once it
     /// is over. A clock that was set back does not make it longer than it was.
     pub fn left(&self, now: Timestamp) -> Period {
@@ -191,8 +198,10 @@ mod linux {
         let Some(mut keyring) = ours()? else {
             return Ok(false);
         };
-        let (keys, _) = keyring.read().map_err(unavailable)?;
-        let any = keys.iter().any(|key| key.read().is_ok());
+        // The list is refused as soon as the time of one key is up.
+        let any = keyring
+            .read()
+            .map_or(true, |(keys, _)| keys.iter().any(|key| key.read().is_ok()));
         keyring.clear().map_err(unavailable)?;
         Ok(any)
     }

@@ -9,14 +9,16 @@
 use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::ops::RangeInclusive;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::{SigSet, Signal, raise};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
-use signal_hook::iterator::Signals;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::seal::identity::Passphrase;
@@ -29,8 +31,26 @@ const TERMINAL: &str = "/dev/tty";
 const PASTE_PAUSE: Duration = Duration::from_millis(30);
 
 /// The control characters that `rpassword` takes as keys: end of line, erase a
-/// letter, a word or all, end of input, escape. Others it drops.
-const KEYS: [u8; 8] = [b'\n', b'\r', 0x08, 0x7f, 0x15, 0x17, 0x04, 0x1b];
+/// letter, a word or all, end of input. Others it drops, and with an escape the
+/// letters behind it.
+const KEYS: [u8; 7] = [b'\n', b'\r', 0x08, 0x7f, ERASE_ALL, 0x17, 0x04];
+const ERASE_ALL: u8 = 0x15;
+
+/// A control character that is no key, and does nothing but to be dropped.
+const DROPPED: u8 = 0x01;
+
+/// The control characters U+0080 to U+009F in UTF-8.
+const C1_LEAD: u8 = 0xc2;
+const C1_LAST: RangeInclusive<u8> = 0x80..=0x9f;
+
+/// What comes to a program that is to end or to stop.
+const WATCHED: [Signal; 5] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGTSTP,
+];
 
 impl Ui {
     /// Tells whether a person can be asked.
@@ -73,15 +93,10 @@ impl Ui {
         let Some(tty) = terminal().filter(|_| self.input) else {
             return Ok(None);
         };
-        let (text, altered) = read_hidden(&tty, prompt)?;
-        let value = SecretValue::from_text(text);
         let hint = "nothing was changed; pipe it in, or name a file with `--from-file`";
-        if altered {
-            let what =
-                "what was typed or pasted holds a control character, which a prompt cannot take";
-            return Err(Error::BadValue { what, hint });
-        }
-        if more_was_pasted(&tty) {
+        let mut line = read_hidden(&tty, prompt)?;
+        let value = line.unaltered(hint).map(SecretValue::from_text)?;
+        if line.is_first_of_more {
             let what = "more than one line was pasted, and a prompt takes one";
             return Err(Error::BadValue { what, hint });
         }
@@ -92,12 +107,15 @@ impl Ui {
     ///
     /// # Errors
     ///
+    /// [`Error::BadValue`] for what a hidden line cannot carry;
     /// [`Error::Interrupted`].
     pub fn ask_passphrase(&self, prompt: &str) -> Result<Option<Passphrase>> {
         let Some(tty) = terminal().filter(|_| self.input) else {
             return Ok(None);
         };
-        read_hidden(&tty, prompt).map(|(text, _)| Some(Passphrase::new(text)))
+        let hint = "nothing was changed; name a file with `KEYVAULT_PASSPHRASE_FILE`";
+        let mut line = read_hidden(&tty, prompt)?;
+        line.unaltered(hint).map(Passphrase::new).map(Some)
     }
 }
 
@@ -109,61 +127,116 @@ fn terminal() -> Option<File> {
         .ok()
 }
 
-/// Reads a line, and tells whether it is not what was typed, because something
-/// in it was dropped.
-fn read_hidden(tty: &File, prompt: &str) -> Result<(String, bool)> {
+/// A line that was typed.
+struct Line {
+    text: Zeroizing<String>,
+    /// Whether it is not what was typed, because something in it was dropped.
+    altered: bool,
+    /// Whether more lines were pasted behind it.
+    is_first_of_more: bool,
+}
+
+impl Line {
+    /// Takes the text, if it is what was typed.
+    fn unaltered(&mut self, hint: &'static str) -> Result<String> {
+        if self.altered {
+            let what =
+                "what was typed or pasted holds a control character, which a prompt cannot take";
+            return Err(Error::BadValue { what, hint });
+        }
+        Ok(std::mem::take(&mut *self.text))
+    }
+}
+
+fn read_hidden(tty: &File, prompt: &str) -> Result<Line> {
     let failed = |error: io::Error| Error::io("ask on", TERMINAL.as_ref())(error);
     let guard = Guard::hide(tty, prompt).map_err(failed)?;
     let altered = Rc::new(Cell::new(false));
-    let input = Watched {
+    let input = Keyboard {
         tty: tty.try_clone().map_err(failed)?,
+        beginning: BEGINNINGS.load(Ordering::Acquire),
+        held: None,
+        before: 0,
         altered: Rc::clone(&altered),
     };
     let config = rpassword::ConfigBuilder::new()
         .input_reader(input)
         .output_discard()
         .build();
-    let line = rpassword::read_password_with_config(config);
+    let text = rpassword::read_password_with_config(config).map(Zeroizing::new);
+    let is_first_of_more = text.is_ok() && more_was_pasted(tty);
     drop(guard);
-    match line {
-        Ok(text) => {
-            // It stands for bytes that are no text.
-            let altered = altered.get() || text.contains(char::REPLACEMENT_CHARACTER);
-            Ok((text, altered))
-        }
+    match text {
+        Ok(text) => Ok(Line {
+            // U+FFFD stands for bytes that are no text.
+            altered: altered.get() || text.contains(char::REPLACEMENT_CHARACTER),
+            text,
+            is_first_of_more,
+        }),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Error::Interrupted),
         Err(error) => Err(failed(error)),
     }
 }
 
-/// The terminal, watched for what `rpassword` would drop without a word.
-struct Watched {
+/// Throws the other lines of a paste away, or the shell would run them, and tells
+/// whether there were any.
+fn more_was_pasted(tty: &File) -> bool {
+    let mut any = false;
+    loop {
+        // The kernel keeps 4 KiB ready, and the terminal sends more as we take it.
+        thread::sleep(PASTE_PAUSE);
+        if rustix::io::ioctl_fionread(tty).unwrap_or(0) == 0 {
+            return any;
+        }
+        any = true;
+        if rustix::termios::tcflush(tty, QueueSelector::IFlush).is_err() {
+            return any;
+        }
+    }
+}
+
+/// How often a hidden line was begun: once, and again after each stop.
+static BEGINNINGS: AtomicU32 = AtomicU32::new(0);
+
+/// What is typed, watched for what `rpassword` would drop without a word. A line
+/// that was begun again loses what was typed before.
+struct Keyboard {
     tty: File,
+    /// Which beginning the last byte belongs to.
+    beginning: u32,
+    /// The first byte of a line that was begun again.
+    held: Option<u8>,
+    /// The last byte.
+    before: u8,
     altered: Rc<Cell<bool>>,
 }
 
-impl Read for Watched {
+impl Read for Keyboard {
+    /// Reads one byte, which is all that `rpassword` asks for.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.tty.read(buffer)?;
-        if buffer[..read]
-            .iter()
-            .any(|byte| byte.is_ascii_control() && !KEYS.contains(byte))
-        {
+        let mut byte = [0];
+        if let Some(held) = self.held.take() {
+            byte = [held];
+        } else if self.tty.read(&mut byte)? == 0 {
+            // Not the end of a line, for which `rpassword` would take it.
+            return Err(io::Error::other("the terminal was closed"));
+        }
+        let beginning = BEGINNINGS.load(Ordering::Acquire);
+        if beginning != self.beginning {
+            self.beginning = beginning;
+            self.held = Some(byte[0]);
+            self.altered.set(false);
+            byte = [ERASE_ALL];
+        } else if byte[0].is_ascii_control() && !KEYS.contains(&byte[0]) {
+            self.altered.set(true);
+            byte = [DROPPED];
+        } else if self.before == C1_LEAD && C1_LAST.contains(&byte[0]) {
             self.altered.set(true);
         }
-        Ok(read)
+        self.before = byte[0];
+        buffer[0] = byte[0];
+        Ok(1)
     }
-}
-
-/// Tells whether input waits that was not typed: the other lines of a paste.
-/// They are thrown away, or the shell would run them.
-fn more_was_pasted(tty: &File) -> bool {
-    thread::sleep(PASTE_PAUSE);
-    let waiting = rustix::io::ioctl_fionread(tty).unwrap_or(0);
-    if waiting > 0 {
-        let _ = rustix::termios::tcflush(tty, QueueSelector::IFlush);
-    }
-    waiting > 0
 }
 
 /// The terminal, while a hidden line is typed. What it was before is put back
@@ -177,11 +250,15 @@ struct Hidden {
     during: Termios,
 }
 
-struct Guard;
+struct Guard {
+    signals_before: SigSet,
+}
 
 impl Guard {
     fn hide(tty: &File, prompt: &str) -> io::Result<Self> {
-        watch_signals()?;
+        let guard = Self {
+            signals_before: watch_signals()?,
+        };
         let before = rustix::termios::tcgetattr(tty)?;
         let mut during = before.clone();
         // Signals stay on: Ctrl-C and Ctrl-Z are for the kernel to see.
@@ -197,26 +274,29 @@ impl Guard {
             during,
         };
         hidden_terminal().insert(hidden).begin()?;
-        Ok(Self)
+        Ok(guard)
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(hidden) = hidden_terminal().take() {
-            hidden.end();
+            hidden.end(OptionalActions::Drain);
         }
+        let _ = self.signals_before.thread_set_mask();
     }
 }
 
 impl Hidden {
     fn begin(&self) -> io::Result<()> {
-        rustix::termios::tcsetattr(&self.tty, OptionalActions::Drain, &self.during)?;
+        // What was typed before the prompt was meant for something else.
+        rustix::termios::tcsetattr(&self.tty, OptionalActions::Flush, &self.during)?;
+        BEGINNINGS.fetch_add(1, Ordering::Release);
         write!(&self.tty, "{}", self.prompt)
     }
 
-    fn end(&self) {
-        let _ = rustix::termios::tcsetattr(&self.tty, OptionalActions::Drain, &self.before);
+    fn end(&self, action: OptionalActions) {
+        let _ = rustix::termios::tcsetattr(&self.tty, action, &self.before);
         let _ = writeln!(&self.tty);
     }
 }
@@ -225,32 +305,45 @@ fn hidden_terminal() -> MutexGuard<'static, Option<Hidden>> {
     HIDDEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts, once, the thread that puts the terminal back before a signal takes
-/// its course. It stays until the end, since a signal's default cannot be had
-/// back without it.
-fn watch_signals() -> io::Result<()> {
-    static WATCHED: OnceLock<()> = OnceLock::new();
-    if WATCHED.get().is_some() {
-        return Ok(());
-    }
-    // A signal that whoever started us ignores stays ignored.
+/// Blocks, for this thread, the signals that are to find the terminal as it was,
+/// and lets another thread wait for them. Returns what was blocked before.
+///
+/// The signals keep their defaults, for which there is no other way to have a stop
+/// by Ctrl-Z seen as such, and none where there is no shell to continue it.
+fn watch_signals() -> io::Result<SigSet> {
+    static WAITING: OnceLock<()> = OnceLock::new();
+    let before = SigSet::thread_get_mask()?;
+    // What whoever started us ignores or blocks stays so.
     let ignored = ignored_signals();
-    let mut signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP].to_vec();
-    signals.retain(|signal| ignored >> (signal - 1) & 1 == 0);
-    let mut signals = Signals::new(signals)?;
-    thread::spawn(move || signals.forever().for_each(take_course));
-    let _ = WATCHED.set(());
-    Ok(())
+    let mut watched = SigSet::empty();
+    for signal in WATCHED {
+        if ignored >> (signal as i32 - 1) & 1 == 0 && !before.contains(signal) {
+            watched.add(signal);
+        }
+    }
+    watched.thread_block()?;
+    WAITING.get_or_init(|| {
+        thread::spawn(move || {
+            while let Ok(signal) = watched.wait() {
+                take_course(signal);
+            }
+        });
+    });
+    Ok(before)
 }
 
-fn take_course(signal: i32) {
+fn take_course(signal: Signal) {
     // Held until the end, so that nothing is typed into a terminal that echoes.
     let hidden = hidden_terminal();
     if let Some(hidden) = &*hidden {
-        hidden.end();
+        // Part of a secret is not for whoever reads the terminal next.
+        hidden.end(OptionalActions::Flush);
     }
-    // Ends the process, unless the signal only stops it.
-    let _ = signal_hook::low_level::emulate_default_handler(signal);
+    let signals = SigSet::from(signal);
+    let _ = signals.thread_unblock();
+    // Ends the process, or stops it here until it is continued.
+    let _ = raise(signal);
+    let _ = signals.thread_block();
     if let Some(hidden) = &*hidden {
         let _ = hidden.begin();
     }

@@ -27,7 +27,7 @@ const OWNERS: [(&str, &[&str]); 10] = [
     ("ssh_key::", &["seal/"]),
     ("ed25519_dalek::", &["seal/signature.rs"]),
     ("rpassword::", &["ui/prompt.rs"]),
-    ("signal_hook::", &["ui/prompt.rs"]),
+    ("nix::", &["ui/prompt.rs"]),
     ("keyutils::", &["store/session.rs"]),
     ("std::env", &["context.rs"]),
     ("Command::new", &["child/mod.rs", "cli.rs"]),

@@ -30,7 +30,7 @@ fn prints_recipient_and_signer_in_one_line() {
 fn without_one_says_how_to_make_it() {
     let sandbox = Sandbox::empty();
 
-    assert_snapshot!(sandbox.refused(&["identity"]), @r"
+    assert_snapshot!(sandbox.refused(&["identity"]), @"
     --- stderr ---
     keyvault: error: no identity at `[sandbox]/home/.config/keyvault/identity`
     keyvault: hint: run `keyvault init` to make one, or name yours with `--identity FILE`

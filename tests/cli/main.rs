@@ -29,5 +29,6 @@ mod remove;
 mod revoke;
 mod rotate;
 mod sandbox;
+mod terminal;
 mod trust;
 mod unlocking;

@@ -23,6 +23,9 @@ use tempfile::TempDir;
 /// Part of each made-up value, and of nothing else.
 pub const CANARY: &str = "canary-of-the-tests-not-a-key";
 
+/// What opens the identity of [`Sandbox::locked`].
+pub const PASSPHRASE: &str = "correct horse canary-of-the-tests-not-a-key";
+
 /// The program under test.
 pub const KEYVAULT: &str = env!("CARGO_BIN_EXE_keyvault");
 
@@ -42,10 +45,14 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Says, out loud, that a test is skipped; in CI, where everything is to be there,
+/// Says, out loud, that a test is skipped; in CI, where every tool is to be there,
 /// it fails instead.
 pub fn skip(why: &str) {
     assert!(std::env::var_os(ALL_TOOLS).is_none(), "skipped: {why}");
+    say_skipped(why);
+}
+
+fn say_skipped(why: &str) {
     // Not eprintln!, which the test harness swallows.
     let test = thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
@@ -60,10 +67,11 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// An empty home and an empty project.
+    /// An empty home and an empty project, in a session of its own.
     #[must_use]
     pub fn empty() -> Self {
         leave_terminal();
+        enter_session();
         let root = tempfile::Builder::new()
             .prefix("keyvault-test-")
             .tempdir()
@@ -105,6 +113,15 @@ impl Sandbox {
         for name in names {
             sandbox.add(name, &value_of(name));
         }
+        sandbox
+    }
+
+    /// A project with the secret `A`, and an identity that [`PASSPHRASE`] opens.
+    #[must_use]
+    pub fn locked() -> Self {
+        let sandbox = Self::with_secrets(&["A"]);
+        let plain = fs::read(sandbox.identity()).expect("read");
+        fs::write(sandbox.identity(), sealed(&plain, PASSPHRASE)).expect("written");
         sandbox
     }
 
@@ -157,11 +174,6 @@ impl Sandbox {
         fs::write(&path, contents).expect("written");
         self.plaintext.push(path.clone());
         path
-    }
-
-    /// Allows a file to hold the canary.
-    pub fn expect_plaintext(&mut self, path: PathBuf) {
-        self.plaintext.push(path);
     }
 
     /// Adds a secret by stdin.
@@ -292,6 +304,41 @@ impl Drop for Sandbox {
 /// The value that [`Sandbox::with_secrets`] gives a secret.
 pub fn value_of(name: &str) -> String {
     format!("{name} {CANARY}")
+}
+
+/// Gives this thread, and what it starts, a new session, in which nothing is
+/// unlocked. Tells whether the kernel keeps anything there.
+#[cfg(target_os = "linux")]
+pub fn enter_session() -> bool {
+    use keyutils::{Keyring, SpecialKeyring, keytypes::User};
+
+    Keyring::join_anonymous_session()
+        .and_then(|_| Keyring::attach(SpecialKeyring::Session))
+        .and_then(|mut session| session.add_key::<User, _, _>("probe", &b"probe"[..]))
+        .is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn enter_session() -> bool {
+    false
+}
+
+/// Tells whether the kernel keeps what is unlocked. Where it does not, as in some
+/// containers, and which nobody can install, the test is skipped, out loud.
+pub fn has_session_cache() -> bool {
+    let works = enter_session();
+    if !works {
+        say_skipped("the kernel keeps no session keyring");
+    }
+    works
+}
+
+/// Seals an identity file with a passphrase, as `age -p` does, but for the second
+/// that it takes to open.
+pub fn sealed(plain: &[u8], passphrase: &str) -> Vec<u8> {
+    let mut recipient = age::scrypt::Recipient::new(passphrase.to_owned().into());
+    recipient.set_work_factor(1);
+    age::encrypt(&recipient, plain).expect("sealed")
 }
 
 /// Takes the tests out of the session of whoever runs them: their terminal is not
