@@ -5,7 +5,7 @@
 //! change ([`Context::edit`]) and is not concerned with where it is, who opens it
 //! and what was pinned.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -30,7 +30,7 @@ use crate::secret_value::SecretValue;
 use crate::store::folder::Folder;
 use crate::store::identity_file::{self, FoundIdentity};
 use crate::store::session::{self, CacheId, Lease, Term};
-use crate::store::{Notice, OpenedFile, VaultStore};
+use crate::store::{Notice, OpenedFile, Saving, VaultStore};
 use crate::timestamp::Timestamp;
 use crate::ui::Ui;
 use crate::vault::layers::Layers;
@@ -73,6 +73,8 @@ pub struct Context {
     core_limit: CoreLimit,
     folders: OnceCell<Option<Folders>>,
     identity: OnceCell<Identity>,
+    /// The news that were told.
+    told: RefCell<Vec<String>>,
 }
 
 /// The user's folders, as the platform has them.
@@ -152,6 +154,7 @@ impl Context {
             core_limit,
             folders: OnceCell::new(),
             identity: OnceCell::new(),
+            told: RefCell::default(),
         }
     }
 
@@ -276,20 +279,20 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Error::NoVault`], [`Error::NoVaultAt`], [`Error::ForeignVault`].
+    /// [`Error::NoVault`], [`Error::NoVaultAt`], [`Error::ForeignVault`],
+    /// [`Error::LinkedVault`], [`Error::Io`].
     pub fn store(&self) -> Result<VaultStore> {
         let state = self.state_folder();
         let state = state.as_deref();
         if let Some(path) = self.named_vault() {
-            // Pins go by the path, which is therefore always written one way.
-            let found = path.canonicalize().ok();
-            let store = found
-                .map(|found| VaultStore::open(&found, true, state))
-                .transpose()?;
-            return store.flatten().ok_or(Error::NoVaultAt { path });
+            let store = match canonical(&path)? {
+                Some(found) => VaultStore::open(&found, true, state)?,
+                None => None,
+            };
+            return store.ok_or(Error::NoVaultAt { path });
         }
         let from = self.working_folder()?;
-        if let Some(path) = VaultStore::find(&from)
+        if let Some(path) = VaultStore::find(&from)?
             && let Some(store) = VaultStore::open(&path, false, state)?
         {
             // In a shared folder such as /tmp anyone can put a vault above us, in
@@ -335,7 +338,7 @@ impl Context {
             return Ok(named);
         }
         let default: EnvironmentName = DEFAULT_ENVIRONMENT.parse().expect("a name");
-        if store.has(&default) {
+        if store.has(&default)? {
             return Ok(vec![default]);
         }
         match store.environments()?.as_slice() {
@@ -404,7 +407,7 @@ impl Context {
         store.require(name)?;
         let mut notices = Vec::new();
         let opened = store.read_environment(name, self.identity()?, expected, &mut notices)?;
-        self.tell(&notices);
+        self.tell(store, notices);
         Ok(opened)
     }
 
@@ -450,8 +453,9 @@ impl Context {
         if environment.is_changed() {
             environment.advance(digest, author);
             let mut notices = Vec::new();
-            store.save(&lock, &environment, identity, &signer, &mut notices)?;
-            self.tell(&notices);
+            let saving = Saving::Changed;
+            store.save(&lock, saving, &environment, identity, &signer, &mut notices)?;
+            self.tell(store, notices);
         }
         Ok(outcome)
     }
@@ -471,11 +475,8 @@ impl Context {
     ) -> Result<()> {
         let identity = self.identity()?;
         let lock = store.lock(&mut || self.note_waiting())?;
-        if store.has(&name) {
-            return Err(Error::EnvironmentExists {
-                name,
-                vault: store.path().to_owned(),
-            });
+        if store.has(&name)? {
+            return Err(store.environment_exists(&name));
         }
         let recipients = identity.recipients();
         let recipient = recipients.first().expect("an identity has a key").clone();
@@ -490,8 +491,9 @@ impl Context {
         };
         let environment = Environment::found(vault, name, founder, &signer);
         let mut notices = Vec::new();
-        store.save(&lock, &environment, identity, &signer, &mut notices)?;
-        self.tell(&notices);
+        let saving = Saving::New;
+        store.save(&lock, saving, &environment, identity, &signer, &mut notices)?;
+        self.tell(store, notices);
         Ok(())
     }
 
@@ -535,14 +537,27 @@ impl Context {
             .note("waiting for another keyvault that is writing this vault");
     }
 
-    fn tell(&self, notices: &[Notice]) {
+    /// Tells each notice once, however often a command opens a file.
+    fn tell(&self, store: &VaultStore, notices: Vec<Notice>) {
         for notice in notices {
+            let text = notice.to_string();
+            if self.told.borrow().contains(&text) {
+                continue;
+            }
             match notice {
-                Notice::FirstSight { .. } => self.ui.note(&notice.to_string()),
-                Notice::Elsewhere { .. } | Notice::Unpinned { .. } => {
-                    self.ui.warn(&notice.to_string())
+                Notice::FirstSight { .. } => self.ui.note(&text),
+                Notice::Unpinned { .. } => self.ui.warn(&text),
+                Notice::Elsewhere { before, noted, .. } => {
+                    self.ui.warn(&text);
+                    // What nobody was told is not noted as told.
+                    if !self.ui.quiet
+                        && let Err(error) = store.pins().advance(Some(&before), &noted)
+                    {
+                        self.tell(store, vec![Notice::Unpinned { error }]);
+                    }
                 }
             }
+            self.told.borrow_mut().push(text);
         }
     }
 
@@ -584,19 +599,25 @@ impl Context {
     }
 
     /// Makes a new identity, writes it to a file that is not there yet, and uses it
-    /// from here on.
+    /// from here on. Returns whether it did: another keyvault may have come first.
     ///
     /// # Errors
     ///
     /// Those of [`Context::new_passphrase`], and [`Error::Io`].
-    pub fn make_identity(&self, path: &Path, protected: bool) -> Result<()> {
+    pub fn make_identity(&self, path: &Path, protected: bool) -> Result<bool> {
         let identity = Identity::generate();
         let contents = self.identity_contents(&identity, protected)?;
-        identity_file::create(path, contents.expose())?;
+        match identity_file::create(path, contents.expose()) {
+            Ok(()) => {}
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
         self.remember(&contents, &identity, protected);
         // There is none yet: a command makes one before it uses any.
         let _ = self.identity.set(identity);
-        Ok(())
+        Ok(true)
     }
 
     /// Writes the identity anew, with another passphrase or with none.
@@ -861,7 +882,7 @@ impl Context {
         let told = self.state_folder().ok_or(Error::NoHome).and_then(|state| {
             let folder = Folder::create(&state)?;
             let lock = folder.lock(&mut || {})?;
-            let told = folder.file_status(what).is_some();
+            let told = folder.file_status(what)?.is_some();
             if !told {
                 lock.replace(what, b"")?;
             }
@@ -897,6 +918,19 @@ fn variable(name: &str) -> Option<OsString> {
 /// Returns the arguments of the command line, the program's name included.
 pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os()
+}
+
+/// Writes the path of what is there the one way by which its pins are found.
+///
+/// # Errors
+///
+/// [`Error::Io`]: what cannot be seen may still be there.
+pub fn canonical(path: &Path) -> Result<Option<PathBuf>> {
+    match path.canonicalize() {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("find", path)(error)),
+    }
 }
 
 fn one_of(mut names: Vec<EnvironmentName>) -> Result<EnvironmentName> {

@@ -55,6 +55,8 @@ pub enum Error {
         path: PathBuf,
         source: io::Error,
     },
+    /// A change was made, and the disk did not confirm it.
+    Unconfirmed { path: PathBuf, source: io::Error },
     /// The answer could not be written out whole.
     Output(io::Error),
     /// The system gave no random bytes.
@@ -173,6 +175,12 @@ pub enum Error {
 
     /// A vault file that cannot be believed.
     Untrusted { path: PathBuf, fault: Fault },
+    /// A file of another vault than the variable `KEYVAULT_VAULT_ID` names.
+    OtherVault {
+        path: PathBuf,
+        found: String,
+        expected: String,
+    },
     /// A vault file that is not what this machine saw last.
     Unexpected {
         path: PathBuf,
@@ -193,6 +201,8 @@ pub enum Error {
     },
     /// The folder found as a vault is someone else's.
     ForeignVault { path: PathBuf },
+    /// A link stands where a project's vault would.
+    LinkedVault { path: PathBuf },
     /// The environment is there already.
     EnvironmentExists {
         name: EnvironmentName,
@@ -247,6 +257,8 @@ pub enum Fault {
     Symlink,
     /// More bytes than a vault file may have.
     TooLarge { limit: u64 },
+    /// Nothing in it.
+    Empty,
     /// No age file at all.
     NotAge,
     /// An age header beyond what is parsed.
@@ -267,7 +279,7 @@ pub enum Fault {
     Roster { what: &'static str },
     /// A format of a later version.
     NewerFormat { format: String },
-    /// A field of a later version.
+    /// A field, or a word in one, of a later version.
     UnknownField { field: String },
     /// A document that is not one.
     Malformed { what: String },
@@ -288,6 +300,7 @@ impl fmt::Display for Fault {
                 "is larger than {} MiB, more than a vault file can be",
                 limit >> 20
             ),
+            Self::Empty => write!(f, "is empty"),
             Self::NotAge => write!(f, "is not an age file"),
             Self::HeaderTooLarge => write!(f, "has an age header beyond 64 KiB or 256 recipients"),
             Self::PassphraseSealed => write!(f, "is sealed with a passphrase, as no vault file is"),
@@ -308,7 +321,7 @@ impl fmt::Display for Fault {
             ),
             Self::UnknownField { field } => write!(
                 f,
-                "holds the field `{field}`, which this version of keyvault does not know"
+                "holds `{field}`, which this version of keyvault does not know"
             ),
             Self::Malformed { what } => write!(f, "is damaged: its document is malformed ({what})"),
             Self::WrongEnvironment { found } => {
@@ -347,7 +360,7 @@ impl fmt::Display for Surprise {
             }
             Self::Diverged { found, seen } => write!(
                 f,
-                "is on another branch of history: its revision {found} does not come from revision {seen}, which this machine has seen"
+                "is on another branch of history: its revision {found} does not come from revision {seen} as this machine saw it"
             ),
             Self::OtherVault { found, seen } => {
                 write!(
@@ -411,6 +424,11 @@ impl Error {
             Self::Io { doing, path, source } => {
                 (Code::Other, format!("cannot {doing} `{}`: {}", shown(path), reason(source)), None)
             }
+            Self::Unconfirmed { path, source } => (
+                Code::Other,
+                format!("`{}` is changed, but the disk did not confirm it: {}", shown(path), reason(source)),
+                Some("see whether the disk is well; a power failure could still undo the change".to_owned()),
+            ),
             Self::Output(source) => {
                 (Code::Other, format!("cannot write the answer: {}", reason(source)), None)
             }
@@ -577,6 +595,11 @@ impl Error {
                     _ => "it was not touched; restore it from git or a backup".to_owned(),
                 }),
             ),
+            Self::OtherVault { path, found, expected } => (
+                Code::Untrusted,
+                format!("`{}` is of the vault {found}, and `KEYVAULT_VAULT_ID` names {expected}", shown(path)),
+                Some("it was not touched; correct `KEYVAULT_VAULT_ID`, or unset it".to_owned()),
+            ),
             Self::Unexpected { path, environment, surprise } => (
                 Code::Untrusted,
                 format!("`{}` {surprise}", shown(path)),
@@ -587,6 +610,11 @@ impl Error {
                 Code::Untrusted,
                 format!("the vault found at `{}` belongs to another user, who could have put it there for you to find", shown(path)),
                 Some(format!("if you know it, name it: `--vault {}`", shell_word(path))),
+            ),
+            Self::LinkedVault { path } => (
+                Code::Untrusted,
+                format!("`{}` is a symbolic link, and a project's vault is not followed out of its folder", shown(path)),
+                Some(format!("if you know where it leads, name it: `--vault {}`", shell_word(path))),
             ),
             Self::SecretExists { name, environment } => (
                 Code::Conflict,

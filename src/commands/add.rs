@@ -47,7 +47,7 @@ pub fn run(args: &AddArgs, cx: &Context) -> Result<()> {
     args.value.refuse_stray("add", &args.name)?;
     let store = cx.store()?;
     let environment = cx.environment(&store)?;
-    let create = !store.has(&environment);
+    let create = !store.has(&environment)?;
     if create {
         confirm_creation(args, cx, &store, &environment)?;
     } else {

@@ -213,9 +213,7 @@ impl Findings {
         }
         for name in store.environments().unwrap_or_default() {
             let file = store.file_path(&name);
-            let status = file
-                .file_name()
-                .and_then(|name| store.folder().file_status(name.to_str()?));
+            let status = store.status(&name).ok().flatten();
             if status.is_some_and(|status| is_open_to_others(&status)) {
                 let text = format!("others may read `{}`", cx.brief(&file));
                 self.problem(

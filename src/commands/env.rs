@@ -6,7 +6,6 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::error::Error;
 use crate::name::EnvironmentName;
 use crate::store::pin::Pin;
 use crate::ui::{Report, table};
@@ -56,13 +55,8 @@ pub fn run(args: &EnvArgs, cx: &Context) -> Result<()> {
 
 fn create(name: &EnvironmentName, cx: &Context) -> Result<()> {
     let store = cx.store()?;
-    if store.has(name) {
-        let vault = store.path().to_owned();
-        return Err(Error::EnvironmentExists {
-            name: name.clone(),
-            vault,
-        }
-        .into());
+    if store.has(name)? {
+        return Err(store.environment_exists(name).into());
     }
     let (vault, founder) = (cx.vault_id(&store)?, cx.member_name(&store)?);
     cx.found(&store, vault, name.clone(), founder)?;

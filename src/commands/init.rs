@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::context::{Context, IdentitySource};
+use crate::context::{Context, IdentitySource, canonical};
 use crate::error::{Error, shown};
 use crate::name::{EnvironmentName, MemberName};
 use crate::store::{PROJECT_FOLDER, VaultStore, in_git_work_tree};
@@ -72,26 +72,25 @@ pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
 
 fn vault_path(args: &InitArgs, cx: &Context) -> Result<PathBuf> {
     let here = cx.working_folder()?;
-    Ok(match cx.named_vault() {
+    let named = match cx.named_vault() {
         _ if args.personal => cx.personal_vault()?,
-        // Written the one way by which its pins will be found.
-        Some(path) => path.canonicalize().unwrap_or_else(|_| here.join(path)),
-        None => here.join(PROJECT_FOLDER),
-    })
+        Some(path) => path,
+        None => return Ok(here.join(PROJECT_FOLDER)),
+    };
+    Ok(canonical(&named)?.unwrap_or_else(|| here.join(named)))
 }
 
 /// Makes the identity if there is none, and returns where.
 fn make_identity(args: &InitArgs, cx: &Context) -> Result<Option<PathBuf>> {
-    let path = match cx.identity_source()? {
-        IdentitySource::File(path) if !path.exists() => path,
-        IdentitySource::File(_) | IdentitySource::Variable(_) => {
-            // Opened now, so that nothing is made for someone who cannot use it.
-            cx.identity()?;
-            return Ok(None);
-        }
-    };
-    cx.make_identity(&path, !args.no_passphrase)?;
-    Ok(Some(path))
+    if let IdentitySource::File(path) = cx.identity_source()?
+        && canonical(&path)?.is_none()
+        && cx.make_identity(&path, !args.no_passphrase)?
+    {
+        return Ok(Some(path));
+    }
+    // Opened now, so that nothing is made for someone who cannot use it.
+    cx.identity()?;
+    Ok(None)
 }
 
 #[derive(Serialize)]

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::name::{EnvironmentName, MemberName};
 use crate::store::Inspected;
 use crate::store::pin::{Pin, Verdict};
-use crate::ui::Report;
+use crate::ui::{Format, Report};
 use crate::vault::VaultId;
 use crate::vault::roster::Member;
 
@@ -39,12 +39,14 @@ pub fn run(args: &TrustArgs, cx: &Context) -> Result<()> {
         return Ok(cx.ui.outcome(&change)?);
     }
     if !args.yes {
-        cx.ui.show(&change);
+        if cx.ui.format == Format::Human {
+            cx.ui.show(&change);
+            change.shown = true;
+        }
         cx.ui.confirm(
             &format!("Trust environment {environment} as it is now?"),
             "--yes",
         )?;
-        change.shown = true;
     }
     store.pins().set(&inspected.after)?;
     change.trusted = true;
@@ -89,20 +91,26 @@ impl<'a> State<'a> {
         names.join(", ")
     }
 
-    /// Returns the members that `other` does not have with the same keys.
+    /// Returns the members that `other` does not have.
     fn without(&self, other: &Self) -> Vec<&MemberName> {
-        let is_new = |member: &&&Member| {
-            !other.members.iter().any(|known| {
-                known.name == member.name
-                    && known.recipient == member.recipient
-                    && known.signer == member.signer
+        let names = self.members.iter().map(|member| &member.name);
+        names.filter(|name| other.member(name).is_none()).collect()
+    }
+
+    /// Returns the members that `other` has with other keys.
+    fn changed(&self, other: &Self) -> Vec<&MemberName> {
+        let has_other_keys = |member: &&&Member| {
+            other.member(&member.name).is_some_and(|known| {
+                known.recipient != member.recipient || known.signer != member.signer
             })
         };
-        self.members
-            .iter()
-            .filter(is_new)
-            .map(|member| &member.name)
-            .collect()
+        let changed = self.members.iter().filter(has_other_keys);
+        changed.map(|member| &member.name).collect()
+    }
+
+    fn member(&self, name: &MemberName) -> Option<&Member> {
+        let mut members = self.members.iter();
+        members.find(|member| member.name == *name).copied()
     }
 }
 
@@ -145,11 +153,14 @@ impl<'a> Change<'a> {
             found.names()
         )?;
         if let Some(seen) = &self.seen {
-            for name in found.without(seen) {
-                writeln!(out, "  new here, or with other keys: {name}")?;
-            }
-            for name in seen.without(found) {
-                writeln!(out, "  no longer here, or with other keys: {name}")?;
+            for (what, names) in [
+                ("new here", found.without(seen)),
+                ("with other keys", found.changed(seen)),
+                ("no longer here", seen.without(found)),
+            ] {
+                for name in names {
+                    writeln!(out, "  {what}: {name}")?;
+                }
             }
         }
         Ok(())

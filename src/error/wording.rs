@@ -38,6 +38,7 @@ fn faults() -> Vec<Fault> {
         Fault::NotAFile,
         Fault::Symlink,
         Fault::TooLarge { limit: 64 << 20 },
+        Fault::Empty,
         Fault::NotAge,
         Fault::HeaderTooLarge,
         Fault::PassphraseSealed,
@@ -67,7 +68,7 @@ fn faults() -> Vec<Fault> {
         Fault::CorruptHeader | Fault::Unsigned | Fault::BadSignature { .. } => {}
         Fault::NotAWriter { .. } | Fault::Roster { .. } | Fault::NewerFormat { .. } => {}
         Fault::UnknownField { .. } | Fault::Malformed { .. } => {}
-        Fault::WrongEnvironment { .. } => {}
+        Fault::WrongEnvironment { .. } | Fault::Empty => {}
     };
     all.iter().for_each(listed);
     all
@@ -110,6 +111,10 @@ fn errors() -> Vec<Error> {
             doing: "write",
             path: file(),
             source: no_space(),
+        },
+        Error::Unconfirmed {
+            path: file(),
+            source: io::Error::from_raw_os_error(5),
         },
         Error::Output(no_space()),
         Error::NoRandomness,
@@ -248,6 +253,14 @@ fn errors() -> Vec<Error> {
             version: 2,
             environment: dev(),
         },
+        Error::OtherVault {
+            path: file(),
+            found: "00112233445566778899aabbccddeeff".to_owned(),
+            expected: "ffeeddccbbaa99887766554433221100".to_owned(),
+        },
+        Error::LinkedVault {
+            path: path("/project/.keyvault"),
+        },
         Error::ForeignVault { path: vault() },
         Error::EnvironmentExists {
             name: dev(),
@@ -293,6 +306,7 @@ fn errors() -> Vec<Error> {
     // Fails to compile when one is added; then it goes into the list, too.
     let listed = |error: &Error| match error {
         Error::Io { .. }
+        | Error::Unconfirmed { .. }
         | Error::Output(_)
         | Error::NoRandomness
         | Error::NoHome
@@ -307,7 +321,8 @@ fn errors() -> Vec<Error> {
         Error::NoSessionCache { .. } | Error::Revoked { .. } | Error::Expired { .. } => {}
         Error::Destroyed { .. } | Error::RevokedValue { .. } | Error::Untrusted { .. } => {}
         Error::Unexpected { .. } | Error::SecretExists { .. } | Error::SameValue { .. } => {}
-        Error::ForeignVault { .. } | Error::EnvironmentExists { .. } => {}
+        Error::OtherVault { .. } | Error::ForeignVault { .. } => {}
+        Error::LinkedVault { .. } | Error::EnvironmentExists { .. } => {}
         Error::VaultExists { .. } | Error::LockHeld { .. } | Error::Interrupted => {}
         Error::Dangerous { .. } | Error::NulInValue { .. } => {}
         Error::EnvironmentTooLarge { .. } | Error::ProgramNotFound { .. } => {}
@@ -332,6 +347,8 @@ fn table() -> String {
 fn each_error_has_its_words_its_code_and_its_hint() {
     assert_snapshot!(table(), @"
       1   cannot write `/project/.keyvault/dev.age`: no space left on device
+      1   `/project/.keyvault/dev.age` is changed, but the disk did not confirm it: input/output error
+          see whether the disk is well; a power failure could still undo the change
       1   cannot write the answer: no space left on device
       1   the system gives no random bytes
       1   there is no home folder to keep anything in
@@ -403,6 +420,10 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
       7   `STRIPE_KEY` in environment `dev` has this value already (version 2)
           nothing was changed; give it the new value
+      6   `/project/.keyvault/dev.age` is of the vault 00112233445566778899aabbccddeeff, and `KEYVAULT_VAULT_ID` names ffeeddccbbaa99887766554433221100
+          it was not touched; correct `KEYVAULT_VAULT_ID`, or unset it
+      6   `/project/.keyvault` is a symbolic link, and a project's vault is not followed out of its folder
+          if you know where it leads, name it: `--vault /project/.keyvault`
       6   the vault found at `/project/.keyvault` belongs to another user, who could have put it there for you to find
           if you know it, name it: `--vault /project/.keyvault`
       7   environment `dev` is in `/project/.keyvault` already
@@ -430,6 +451,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           it was not touched; restore it from git or a backup
       6   `/project/.keyvault/dev.age` is larger than 64 MiB, more than a vault file can be
           it was not touched; restore it from git or a backup
+      6   `/project/.keyvault/dev.age` is empty
+          it was not touched; restore it from git or a backup
       6   `/project/.keyvault/dev.age` is not an age file
           it was not touched; restore it from git or a backup
       6   `/project/.keyvault/dev.age` has an age header beyond 64 KiB or 256 recipients
@@ -450,7 +473,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           it was not touched; restore it from git or a backup
       6   `/project/.keyvault/dev.age` has the format `keyvault/2`, which this version of keyvault does not know
           a later version of keyvault wrote it; update this one
-      6   `/project/.keyvault/dev.age` holds the field `colour`, which this version of keyvault does not know
+      6   `/project/.keyvault/dev.age` holds `colour`, which this version of keyvault does not know
           a later version of keyvault wrote it; update this one
       6   `/project/.keyvault/dev.age` is damaged: its document is malformed (it is no JSON, at byte 7)
           it was not touched; restore it from git or a backup
@@ -458,7 +481,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           it was not touched; restore it from git or a backup
       6   `/project/.keyvault/dev.age` is rolled back: it is revision 40, and this machine has seen revision 42
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
-      6   `/project/.keyvault/dev.age` is on another branch of history: its revision 43 does not come from revision 42, which this machine has seen
+      6   `/project/.keyvault/dev.age` is on another branch of history: its revision 43 does not come from revision 42 as this machine saw it
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
       6   `/project/.keyvault/dev.age` belongs to another vault: 00ff, and this machine knows 11ee here
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it

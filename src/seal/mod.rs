@@ -151,6 +151,9 @@ impl Envelope {
 
 /// Measures the header without parsing it, up to the bounds.
 fn header_length(bytes: &[u8]) -> Result<usize, Fault> {
+    if bytes.is_empty() {
+        return Err(Fault::Empty);
+    }
     if !bytes.starts_with(AGE_INTRO) {
         return Err(Fault::NotAge);
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
@@ -95,16 +95,20 @@ impl Folder {
             if let Some(folder) = Self::open(path, true)? {
                 return Ok(folder);
             }
-            if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
-                Self::create(parent)?;
-            }
-            match rustix::fs::mkdir(path, FOLDER_MODE) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => return Err(Error::io("make the folder", path)(error.into())),
-            }
-            // Where the umask took away even the owner's rights.
-            rustix::fs::chmod(path, FOLDER_MODE)
-                .map_err(|error| Error::io("make the folder", path)(error.into()))?;
+            let made = match (rustix::fs::mkdir(path, FOLDER_MODE), path.parent()) {
+                (Err(Errno::NOENT), Some(parent)) => {
+                    Self::create(parent)?;
+                    rustix::fs::mkdir(path, FOLDER_MODE)
+                }
+                (made, _) => made,
+            };
+            let whole = match made {
+                // Where the umask took away even the owner's rights.
+                Ok(()) => rustix::fs::chmod(path, FOLDER_MODE),
+                Err(Errno::EXIST) => Ok(()),
+                Err(error) => Err(error),
+            };
+            whole.map_err(|error| Error::io("make the folder", path)(error.into()))?;
         }
         Err(Error::io("make the folder", path)(Errno::NOENT.into()))
     }
@@ -124,9 +128,18 @@ impl Folder {
             .map_err(|error| Error::io("read the folder", &self.path)(error.into()))
     }
 
-    /// Returns the permissions of a file, without following a link.
-    pub fn file_status(&self, name: &str) -> Option<Stat> {
-        rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).ok()
+    /// Returns the permissions of a file, without following a link; `None` if
+    /// there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]: what cannot be seen may still be there.
+    pub fn file_status(&self, name: &str) -> Result<Option<Stat>> {
+        match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(status) => Ok(Some(status)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(Error::io("look for", &self.path.join(name))(error.into())),
+        }
     }
 
     /// Returns the names of everything in the folder, sorted, without those that
@@ -194,39 +207,57 @@ impl Lock<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; then the old file is still there, unless only the last
-    /// step, which waits for the disk, failed.
+    /// [`Error::Io`]; then the old file is still there. [`Error::Unconfirmed`],
+    /// where only the last step failed, which waits for the disk.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.put(name, bytes, RenameFlags::empty())
+    }
+
+    /// Makes a file, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::replace`]; of the kind [`io::ErrorKind::AlreadyExists`] where
+    /// there is anything of this name, which is left as it is.
+    pub fn create(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.put(name, bytes, RenameFlags::NOREPLACE)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8], flags: RenameFlags) -> Result<()> {
         let folder = &self.folder.handle;
         let path = self.folder.path.join(name);
         let failed = |error: io::Error| Error::io("write", &path)(error);
         self.clear_temporaries(|target| target == name);
         let temporary = temporary_name(name, random::bytes()?.into());
-        let flags =
+        let opening =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(folder, &temporary, flags, FILE_MODE)
+        let file = rustix::fs::openat(folder, &temporary, opening, FILE_MODE)
             .map_err(|error| failed(error.into()))?;
-        let written = fill(file.into(), bytes)
-            .and_then(|()| Ok(rustix::fs::renameat(folder, &temporary, folder, name)?));
+        let written =
+            fill(file.into(), bytes).and_then(|()| Ok(rename(folder, &temporary, name, flags)?));
         if let Err(error) = written {
             // It may be renamed already or not there: then nothing is lost.
             let _ = rustix::fs::unlinkat(folder, &temporary, AtFlags::empty());
             return Err(failed(error));
         }
-        folder.sync_all().map_err(failed)
+        folder
+            .sync_all()
+            .map_err(|source| Error::Unconfirmed { path, source })
     }
 
     /// Removes a file.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// [`Error::Io`]; [`Error::Unconfirmed`].
     pub fn remove(&self, name: &str) -> Result<()> {
         let folder = &self.folder.handle;
         let path = self.folder.path.join(name);
         rustix::fs::unlinkat(folder, name, AtFlags::empty())
             .map_err(|error| Error::io("remove", &path)(error.into()))?;
-        folder.sync_all().map_err(Error::io("remove", &path))
+        folder
+            .sync_all()
+            .map_err(|source| Error::Unconfirmed { path, source })
     }
 
     /// Removes what writers that were killed left behind of the files that `of`
@@ -263,7 +294,7 @@ fn read_at(folder: impl AsFd, path: &Path, limit: u64) -> Result<Vec<u8>, Unread
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match rustix::fs::openat(folder, path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
-        Err(Errno::NOENT) => return Err(Unread::Missing),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Err(Unread::Missing),
         Err(Errno::LOOP) => return Err(Unread::Symlink),
         Err(Errno::NXIO | Errno::NODEV) => return Err(Unread::NotAFile),
         Err(error) => return Err(Unread::Io(error.into())),
@@ -285,6 +316,20 @@ fn read_at(folder: impl AsFd, path: &Path, limit: u64) -> Result<Vec<u8>, Unread
         return Err(Unread::TooLarge);
     }
     Ok(bytes)
+}
+
+fn rename(folder: &File, from: &str, to: &str, flags: RenameFlags) -> Result<(), Errno> {
+    if flags.is_empty() {
+        return rustix::fs::renameat(folder, from, folder, to);
+    }
+    match rustix::fs::renameat_with(folder, from, folder, to, flags) {
+        // Some file systems cannot; a second name for the same file does it, too.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            rustix::fs::linkat(folder, from, folder, to, AtFlags::empty())?;
+            rustix::fs::unlinkat(folder, from, AtFlags::empty())
+        }
+        result => result,
+    }
 }
 
 fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
@@ -340,14 +385,27 @@ mod tests {
         for text in ["one", "two"] {
             lock.replace("x", text.as_bytes()).expect("replaced");
             assert_eq!(folder.read("x", 10).expect("read"), text.as_bytes());
-            assert_eq!(
-                folder.file_status("x").expect("there").st_mode & 0o777,
-                0o600
-            );
+            let status = folder.file_status("x").expect("seen").expect("there");
+            assert_eq!(status.st_mode & 0o777, 0o600);
         }
+        assert!(folder.file_status("y").expect("seen").is_none());
         assert_eq!(folder.names().expect("listed"), [".", "..", "x"]);
         lock.remove("x").expect("removed");
         assert!(matches!(folder.read("x", 10), Err(Unread::Missing)));
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_created_over() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::create(place.path()).expect("opened");
+        let lock = folder.lock(&mut || {}).expect("nobody else has it");
+        lock.create("x", b"one").expect("there was none");
+        let again = lock.create("x", b"two");
+        assert!(
+            matches!(again, Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists)
+        );
+        assert_eq!(folder.read("x", 10).expect("read"), b"one");
+        assert_eq!(folder.names().expect("listed"), [".", "..", "x"]);
     }
 
     #[test]

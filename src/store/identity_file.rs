@@ -89,7 +89,7 @@ pub fn read(path: &Path) -> Result<FoundIdentity> {
 ///
 /// # Errors
 ///
-/// [`Error::Io`], also where there is a file already.
+/// [`Error::Io`], of the kind [`ErrorKind::AlreadyExists`] where there is a file.
 pub fn create(path: &Path, contents: &[u8]) -> Result<()> {
     write(path, contents, false)
 }
@@ -115,8 +115,9 @@ fn write(path: &Path, contents: &[u8], replace: bool) -> Result<()> {
     };
     let folder = Folder::create(parent)?;
     let lock = folder.lock(&mut || {})?;
-    if !replace && folder.file_status(name).is_some() {
-        return Err(failed(ErrorKind::AlreadyExists));
+    if replace {
+        lock.replace(name, contents)
+    } else {
+        lock.create(name, contents)
     }
-    lock.replace(name, contents)
 }

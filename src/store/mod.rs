@@ -11,7 +11,12 @@ pub mod session;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::Stat;
+use rustix::process::geteuid;
 
 use crate::error::{Error, Fault, Result, Surprise, shown};
 use crate::name::{EnvironmentName, MemberName, SecretName, closest};
@@ -40,6 +45,15 @@ pub struct VaultStore {
     pins: Pins,
 }
 
+/// What is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saving {
+    /// An environment that has no file yet.
+    New,
+    /// One that was read under the same lock.
+    Changed,
+}
+
 /// A file that was read, opened and found to be what it should be.
 pub struct OpenedFile {
     /// Of the file.
@@ -62,8 +76,14 @@ pub enum Notice {
         vault: VaultId,
         members: Vec<MemberName>,
     },
-    /// An earlier state or a branch, in a git work tree.
-    Elsewhere { path: PathBuf, surprise: Surprise },
+    /// An earlier state or a branch, in a git work tree. Once a person was told,
+    /// the noted pin takes the place of the one before.
+    Elsewhere {
+        path: PathBuf,
+        surprise: Surprise,
+        before: Box<Pin>,
+        noted: Box<Pin>,
+    },
     /// The state could not be remembered.
     Unpinned { error: Error },
 }
@@ -84,7 +104,7 @@ impl fmt::Display for Notice {
                     shown(path)
                 )
             }
-            Self::Elsewhere { path, surprise } => write!(
+            Self::Elsewhere { path, surprise, .. } => write!(
                 f,
                 "`{}` {surprise}; in a git work tree this is taken for another commit",
                 shown(path)
@@ -112,10 +132,16 @@ impl VaultStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], also where the last part of the path is a symbolic link and
-    /// `follow` is not set.
+    /// [`Error::LinkedVault`], where the last part of the path is a symbolic link
+    /// and `follow` is not set; [`Error::Io`].
     pub fn open(path: &Path, follow: bool, state: Option<&Path>) -> Result<Option<Self>> {
-        let folder = Folder::open(path, follow)?;
+        let folder = Folder::open(path, follow).map_err(|error| {
+            if !follow && path.is_symlink() {
+                let path = path.to_owned();
+                return Error::LinkedVault { path };
+            }
+            error
+        })?;
         Ok(folder.map(|folder| Self::of(folder, state)))
     }
 
@@ -133,12 +159,23 @@ impl VaultStore {
         Self { folder, pins }
     }
 
-    /// Looks for a project's vault in a folder and those above it, nearest first.
-    pub fn find(from: &Path) -> Option<PathBuf> {
-        let candidates = from.ancestors().map(|folder| folder.join(PROJECT_FOLDER));
-        candidates
-            .into_iter()
-            .find(|path| path.symlink_metadata().is_ok_and(|found| found.is_dir()))
+    /// Looks for a project's vault in a folder and those above it, nearest first:
+    /// a folder, or a link in the place of one, which does not open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]: what cannot be seen may be the one that is meant.
+    pub fn find(from: &Path) -> Result<Option<PathBuf>> {
+        for folder in from.ancestors() {
+            let path = folder.join(PROJECT_FOLDER);
+            match path.symlink_metadata() {
+                Ok(found) if found.is_dir() || found.is_symlink() => return Ok(Some(path)),
+                Ok(_) => {}
+                Err(error) if is_absence(&error) => {}
+                Err(error) => return Err(Error::io("look for", &path)(error)),
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the folder's path.
@@ -175,8 +212,21 @@ impl VaultStore {
     }
 
     /// Tells whether there is a file for an environment, of whatever kind.
-    pub fn has(&self, name: &EnvironmentName) -> bool {
-        self.folder.file_status(&file_name(name)).is_some()
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn has(&self, name: &EnvironmentName) -> Result<bool> {
+        Ok(self.status(name)?.is_some())
+    }
+
+    /// Returns the permissions of an environment's file, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn status(&self, name: &EnvironmentName) -> Result<Option<Stat>> {
+        self.folder.file_status(&file_name(name))
     }
 
     /// Waits for the right to write; `waiting` is called once, after a second.
@@ -211,12 +261,20 @@ impl VaultStore {
     ///
     /// # Errors
     ///
-    /// [`Error::NoEnvironment`].
+    /// [`Error::NoEnvironment`], [`Error::Io`].
     pub fn require(&self, name: &EnvironmentName) -> Result<()> {
-        if self.has(name) {
+        if self.has(name)? {
             Ok(())
         } else {
             Err(self.no_environment(name))
+        }
+    }
+
+    /// Says that there is an environment of this name.
+    pub fn environment_exists(&self, name: &EnvironmentName) -> Error {
+        Error::EnvironmentExists {
+            name: name.clone(),
+            vault: self.folder.path().to_owned(),
         }
     }
 
@@ -268,7 +326,7 @@ impl VaultStore {
     /// # Errors
     ///
     /// [`Error::NoEnvironment`], [`Error::NotAMember`], [`Error::Untrusted`],
-    /// [`Error::Unexpected`], [`Error::Io`].
+    /// [`Error::OtherVault`], [`Error::Unexpected`], [`Error::Io`].
     pub fn read_environment(
         &self,
         name: &EnvironmentName,
@@ -277,8 +335,10 @@ impl VaultStore {
         notices: &mut Vec<Notice>,
     ) -> Result<OpenedFile> {
         let path = self.file_path(name);
-        let envelope = self.read(name)?;
+        // Before the file: a writer who comes between has seen more than the pin
+        // and not less.
         let pin = self.pin(name)?;
+        let envelope = self.read(name)?;
         let (plaintext, digest) = self.decrypt(name, &envelope, identity, pin.as_ref())?;
         if let Some(pin) = &pin
             && pin.digest == digest
@@ -310,8 +370,11 @@ impl VaultStore {
             })
         };
         if let Some(expected) = expected.filter(|expected| *expected != environment.vault) {
-            let (found, seen) = (environment.vault.to_string(), expected.to_string());
-            return unexpected(Surprise::OtherVault { found, seen });
+            return Err(Error::OtherVault {
+                path: path.clone(),
+                found: environment.vault.to_string(),
+                expected: expected.to_string(),
+            });
         }
         let new_pin = match self.verdict(pin.as_ref(), &seen)? {
             Verdict::Same => None,
@@ -326,14 +389,17 @@ impl VaultStore {
                 return unexpected(surprise);
             }
             Verdict::Elsewhere(surprise) => {
-                let noting = pin.as_ref().and_then(|pin| pin.noting(&seen));
-                if noting.is_some() {
+                if let Some(pin) = &pin
+                    && let Some(noted) = pin.noting(&seen)
+                {
                     notices.push(Notice::Elsewhere {
                         path: path.clone(),
                         surprise,
+                        before: Box::new(pin.clone()),
+                        noted: Box::new(noted),
                     });
                 }
-                noting
+                None
             }
         };
         if let Some(new_pin) = new_pin
@@ -358,8 +424,8 @@ impl VaultStore {
     /// As [`VaultStore::read_environment`], without [`Error::Unexpected`].
     pub fn inspect(&self, name: &EnvironmentName, identity: &Identity) -> Result<Inspected> {
         let path = self.file_path(name);
-        let envelope = self.read(name)?;
         let before = self.pins.load(name).unwrap_or_default();
+        let envelope = self.read(name)?;
         let (plaintext, digest) = self.decrypt(name, &envelope, identity, before.as_ref())?;
         let (environment, links) = self.verify(name, &plaintext)?;
         let payload = envelope.payload_digest();
@@ -416,14 +482,17 @@ impl VaultStore {
     }
 
     /// Signs, seals and saves an environment, and remembers the new state. What
-    /// was sealed is opened again before it takes the old file's place.
+    /// was sealed is opened again before it takes the old file's place, or the
+    /// place where none is yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; the old file is still there then.
+    /// [`Error::EnvironmentExists`]; [`Error::Io`], and the old file is still
+    /// there then; [`Error::Unconfirmed`].
     pub fn save(
         &self,
         lock: &Lock<'_>,
+        saving: Saving,
         environment: &Environment,
         identity: &Identity,
         signer: &Signer,
@@ -454,7 +523,16 @@ impl VaultStore {
             return Err(untrusted(Fault::TooLarge { limit: FILE_MAX }));
         }
         lock.clear_temporaries(|target| target.ends_with(SUFFIX));
-        lock.replace(&file_name(&environment.name), bytes)?;
+        let file = file_name(&environment.name);
+        match saving {
+            Saving::Changed => lock.replace(&file, bytes)?,
+            Saving::New => lock.create(&file, bytes).map_err(|error| match error {
+                Error::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                    self.environment_exists(&environment.name)
+                }
+                other => other,
+            })?,
+        }
         let (digest, payload) = (reopened.digest, envelope.payload_digest());
         let seen = Sighting {
             path: &path,
@@ -538,7 +616,16 @@ fn first_sight(path: &Path, environment: &Environment) -> Notice {
 }
 
 /// Tells whether a path lies in a git work tree, where checking out another
-/// commit is ordinary life.
+/// commit is ordinary life. Somebody else's is none: whoever may write in a
+/// folder above could put one there.
 pub fn in_git_work_tree(path: &Path) -> bool {
-    path.ancestors().any(|folder| folder.join(".git").exists())
+    let ours = geteuid().as_raw();
+    let is_ours = |git: PathBuf| git.metadata().is_ok_and(|found| found.uid() == ours);
+    path.ancestors().any(|folder| is_ours(folder.join(".git")))
+}
+
+/// Tells whether an error means that there is nothing of that name.
+fn is_absence(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
 }

@@ -7,6 +7,7 @@
 //! A pin also makes reading fast: a file whose digest is the pinned one was
 //! verified when it was pinned, and is not verified again.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -216,8 +217,14 @@ impl Pins {
         let Some(path) = &self.path else {
             return Ok(Vec::new());
         };
-        let Some(folder) = Folder::open(path, true)? else {
-            return Ok(Vec::new());
+        let folder = match Folder::open(path, true) {
+            Ok(Some(folder)) => folder,
+            Ok(None) => return Ok(Vec::new()),
+            // Something is in the place of a folder above, so no pin is there.
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotADirectory => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
         };
         let names = folder.names()?;
         let pins = names.iter().filter(|name| name.ends_with(SUFFIX));

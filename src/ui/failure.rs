@@ -3,7 +3,7 @@
 //! The voice: `keyvault: error: …`, then `keyvault: hint: …`; lower case, no full
 //! stop, literals in backticks. With `--json` both are one object on stderr.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::json;
 
@@ -21,21 +21,17 @@ pub fn report(ui: &Ui, error: &anyhow::Error) -> u8 {
     let code = known.map_or(Code::Other, Error::code) as u8;
     let hint = known.and_then(Error::hint);
     let message = format!("{error:#}");
-    let mut err = ui.stderr();
-    let _ = match ui.format {
+    ui.write_news(&match ui.format {
         Format::Human => {
             let hint = hint.map(|hint| format!("keyvault: {HINT}hint:{RESET} {hint}\n"));
-            write!(
-                err,
-                "keyvault: {ERROR}error:{RESET} {message}\n{}",
-                hint.unwrap_or_default()
-            )
+            let hint = hint.unwrap_or_default();
+            format!("keyvault: {ERROR}error:{RESET} {message}\n{hint}")
         }
         Format::Json => {
             let failure = json!({ "code": code, "message": message, "hint": hint });
-            writeln!(err, "{}", json!({ "schema": SCHEMA, "error": failure }))
+            format!("{}\n", json!({ "schema": SCHEMA, "error": failure }))
         }
-    };
+    });
     code
 }
 

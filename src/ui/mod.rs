@@ -107,8 +107,10 @@ impl Ui {
 
     /// Shows a person, on stderr, what a question is about.
     pub fn show(&self, report: &impl Report) {
-        // What cannot be said on stderr cannot be said at all.
-        let _ = report.human(&mut io::stderr().lock());
+        let mut text = Vec::new();
+        if report.human(&mut text).is_ok() {
+            self.write_news(&String::from_utf8_lossy(&text));
+        }
     }
 
     /// Gives out a value: its exact bytes, and a line's end on a terminal alone.
@@ -165,18 +167,27 @@ impl Ui {
     }
 
     fn say(&self, kind: &str, style: &str, text: &str) {
-        let mut err = self.stderr();
-        let _ = writeln!(err, "keyvault: {style}{kind}:{RESET} {text}");
+        self.write_news(&format!("keyvault: {style}{kind}:{RESET} {text}\n"));
     }
 
-    /// Returns stderr with colours or without, as it should be.
-    fn stderr(&self) -> anstream::AutoStream<io::StderrLock<'static>> {
-        let choice = match self.color {
-            Color::Auto => anstream::AutoStream::choice(&io::stderr()),
-            Color::Always => anstream::ColorChoice::Always,
-            Color::Never => anstream::ColorChoice::Never,
+    /// Writes to stderr, with colours or without as it should be, and at once: the
+    /// lines of programs that share it are not mixed.
+    fn write_news(&self, text: &str) {
+        let coloured = match self.color {
+            Color::Auto => {
+                let choice = anstream::AutoStream::choice(&io::stderr());
+                choice != anstream::ColorChoice::Never
+            }
+            Color::Always => true,
+            Color::Never => false,
         };
-        anstream::AutoStream::new(io::stderr().lock(), choice)
+        // What cannot be said on stderr cannot be said at all.
+        let _ = if coloured {
+            io::stderr().write_all(text.as_bytes())
+        } else {
+            let plain = anstream::adapter::strip_str(text).to_string();
+            io::stderr().write_all(plain.as_bytes())
+        };
     }
 }
 

@@ -99,25 +99,17 @@ impl Plaintext {
     /// # Errors
     ///
     /// [`Fault::Unsigned`] where the last line that is not padding is none of a
-    /// signature.
+    /// signature; [`Fault::NewerFormat`] where that is because a later version
+    /// signs in another way.
     pub fn split(bytes: Zeroizing<Vec<u8>>) -> Result<Self, Fault> {
-        // From the end, which is near: line 1 is not looked through.
-        let padding = bytes.iter().rev().take_while(|byte| **byte == b' ').count();
-        let lines = bytes[..bytes.len() - padding]
-            .strip_suffix(b"\n")
-            .ok_or(Fault::Unsigned)?;
-        let document_end = lines
-            .len()
-            .checked_sub(SIGNATURE_LENGTH + 1)
-            .ok_or(Fault::Unsigned)?;
-        let signature = lines[document_end..].strip_prefix(b"\n");
-        let signature = signature.and_then(|line| std::str::from_utf8(line).ok()?.parse().ok());
-        let signature = signature.ok_or(Fault::Unsigned)?;
-        Ok(Self {
-            bytes,
-            document_end,
-            signature,
-        })
+        match find_signature(&bytes) {
+            Some((document_end, signature)) => Ok(Self {
+                bytes,
+                document_end,
+                signature,
+            }),
+            None => Err(newer_format(&bytes).unwrap_or(Fault::Unsigned)),
+        }
     }
 
     /// Writes an environment down and signs it.
@@ -219,18 +211,8 @@ impl Plaintext {
     /// Finds words for what serde says, which may repeat what it read and is
     /// therefore not passed on.
     fn fault(&self, error: &serde_json::Error) -> Fault {
-        #[derive(Deserialize)]
-        struct FormatAlone<'a> {
-            #[serde(borrow)]
-            format: Cow<'a, str>,
-        }
-        let format = serde_json::from_slice::<FormatAlone<'_>>(self.document());
-        if let Ok(FormatAlone { format }) = format
-            && format != FORMAT
-        {
-            return Fault::NewerFormat {
-                format: showable(&format),
-            };
+        if let Some(fault) = newer_format(self.document()) {
+            return fault;
         }
         let text = error.to_string();
         let quoted = |intro| Some(text.strip_prefix(intro)?.split_once('`')?.0);
@@ -251,6 +233,31 @@ impl Plaintext {
             what: format!("{what}, at byte {}", error.column()),
         }
     }
+}
+
+/// Finds where line 1 ends, and the signature in line 2.
+fn find_signature(bytes: &[u8]) -> Option<(usize, Signature)> {
+    // From the end, which is near: line 1 is not looked through.
+    let padding = bytes.iter().rev().take_while(|byte| **byte == b' ').count();
+    let lines = bytes[..bytes.len() - padding].strip_suffix(b"\n")?;
+    let document_end = lines.len().checked_sub(SIGNATURE_LENGTH + 1)?;
+    let signature = lines[document_end..].strip_prefix(b"\n")?;
+    let signature = std::str::from_utf8(signature).ok()?.parse().ok()?;
+    Some((document_end, signature))
+}
+
+/// Names the format of a document, if it is not ours.
+fn newer_format(document: &[u8]) -> Option<Fault> {
+    #[derive(Deserialize)]
+    struct FormatAlone<'a> {
+        #[serde(borrow)]
+        format: Cow<'a, str>,
+    }
+    let mut values = serde_json::Deserializer::from_slice(document).into_iter();
+    let FormatAlone { format } = values.next()?.ok()?;
+    (format != FORMAT).then(|| Fault::NewerFormat {
+        format: showable(&format),
+    })
 }
 
 /// Marks, among what serde says, the words that are ours and repeat nothing.

@@ -6,7 +6,7 @@ use crate::sandbox::{CANARY, Sandbox, value_of};
 fn adds_what_is_piped_in_less_one_line_feed() {
     let sandbox = Sandbox::new();
 
-    assert_snapshot!(sandbox.run_with_stdin(&["add", "STRIPE_KEY"], format!("{CANARY}\n\n")), @r"
+    assert_snapshot!(sandbox.run_with_stdin(&["add", "STRIPE_KEY"], format!("{CANARY}\n\n")), @"
     --- stderr ---
     added `STRIPE_KEY` to `dev` (version 1)
     [exit 0]
@@ -105,14 +105,14 @@ fn keeps_description_and_tags() {
 fn refuses_a_value_on_the_command_line_unread() {
     let sandbox = Sandbox::new();
 
-    assert_snapshot!(sandbox.refused(&["add", "STRIPE_KEY", CANARY]), @r"
+    assert_snapshot!(sandbox.refused(&["add", "STRIPE_KEY", CANARY]), @"
     --- stderr ---
     keyvault: error: a value is never taken from the command line, where `ps` and the shell's history show it; it was not read
     keyvault: hint: run `keyvault add STRIPE_KEY` and type it, or pipe it in: `… | keyvault add STRIPE_KEY`; if it was a real one, clear it from the history
     [exit 2]
     ");
     let pair = format!("STRIPE_KEY={CANARY}");
-    assert_snapshot!(sandbox.refused(&["add", &pair]), @r"
+    assert_snapshot!(sandbox.refused(&["add", &pair]), @"
     --- stderr ---
     keyvault: error: `NAME` has a value that does not fit: only a name stands here; the value is typed or piped in, where `ps` and the shell's history do not show it
     keyvault: hint: run `keyvault add --help`
@@ -131,7 +131,7 @@ fn refuses_a_value_on_the_command_line_unread() {
 fn adds_a_name_once() {
     let sandbox = Sandbox::with_secrets(&["STRIPE_KEY"]);
 
-    assert_snapshot!(sandbox.refused_with_stdin(&["add", "STRIPE_KEY"], CANARY), @r"
+    assert_snapshot!(sandbox.refused_with_stdin(&["add", "STRIPE_KEY"], CANARY), @"
     --- stderr ---
     keyvault: error: `STRIPE_KEY` is in environment `dev` already
     keyvault: hint: run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
@@ -147,7 +147,7 @@ fn adds_a_name_once() {
 fn a_new_environment_is_made_only_when_asked_for() {
     let sandbox = Sandbox::new();
 
-    assert_snapshot!(sandbox.refused_with_stdin(&["add", "A", "-e", "prod"], CANARY), @r"
+    assert_snapshot!(sandbox.refused_with_stdin(&["add", "A", "-e", "prod"], CANARY), @"
     --- stderr ---
     keyvault: error: no environment `prod` in `[sandbox]/project/.keyvault`
     keyvault: hint: run `keyvault env list` to see those there are, or `keyvault env create prod`
@@ -188,7 +188,7 @@ fn a_name_that_takes_programs_over_is_taken_with_a_word() {
 fn without_a_value_nothing_is_added() {
     let sandbox = Sandbox::new();
 
-    assert_snapshot!(sandbox.refused(&["add", "A"]), @r"
+    assert_snapshot!(sandbox.refused(&["add", "A"]), @"
     --- stderr ---
     keyvault: error: there is no value: nothing is piped in, and there is no terminal to ask on
     keyvault: hint: pipe it in, or pass `--from-file`, `--from-env` or `--generate`

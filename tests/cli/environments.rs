@@ -29,7 +29,7 @@ fn are_listed() {
     let sandbox = Sandbox::new();
     sandbox.run(&["env", "create", "prod"]).succeeds();
 
-    assert_snapshot!(sandbox.run(&["env", "list"]), @r"
+    assert_snapshot!(sandbox.run(&["env", "list"]), @"
     --- stdout ---
     NAME  REVISION  MEMBERS
     dev   1         alice
@@ -52,7 +52,7 @@ fn the_only_one_is_the_default_and_else_dev() {
         value_of("A")
     );
     sandbox.run(&["env", "create", "prod"]).succeeds();
-    assert_snapshot!(sandbox.run(&["get", "A"]), @r"
+    assert_snapshot!(sandbox.run(&["get", "A"]), @"
     --- stderr ---
     keyvault: error: there is no environment `dev` to fall back on, and none was named
     keyvault: hint: name one of `prod`, `staging`, as in `--env prod`
@@ -69,13 +69,13 @@ fn the_only_one_is_the_default_and_else_dev() {
 fn a_name_that_is_not_there_is_told_from_one_that_is() {
     let sandbox = Sandbox::new();
 
-    assert_snapshot!(sandbox.run(&["list", "-e", "dve"]), @r"
+    assert_snapshot!(sandbox.run(&["list", "-e", "dve"]), @"
     --- stderr ---
     keyvault: error: no environment `dve` in `[sandbox]/project/.keyvault`
     keyvault: hint: did you mean `--env dev`?
     [exit 3]
     ");
-    assert_snapshot!(sandbox.refused(&["env", "create", "dev"]), @r"
+    assert_snapshot!(sandbox.refused(&["env", "create", "dev"]), @"
     --- stderr ---
     keyvault: error: environment `dev` is in `[sandbox]/project/.keyvault` already
     keyvault: hint: run `keyvault list --env dev` to see its secrets
@@ -114,7 +114,7 @@ fn removing_one_takes_its_file_alone() {
 fn a_command_that_writes_takes_one() {
     let sandbox = Sandbox::new();
 
-    assert_snapshot!(sandbox.refused(&["add", "A", "-e", "dev,prod", "--generate", "20"]), @r"
+    assert_snapshot!(sandbox.refused(&["add", "A", "-e", "dev,prod", "--generate", "20"]), @"
     --- stderr ---
     keyvault: error: this command works on one environment
     keyvault: hint: name one, as in `--env dev`; layers are for `get`, `list` and `exec`
@@ -126,14 +126,14 @@ fn a_command_that_writes_takes_one() {
 fn what_other_tools_mean_by_e_is_answered() {
     let sandbox = Sandbox::new();
 
-    assert_snapshot!(sandbox.run(&["exec", "-e", "A=b", "--", "true"]), @r"
+    assert_snapshot!(sandbox.run(&["exec", "-e", "A=b", "--", "true"]), @"
     --- stderr ---
     keyvault: error: `--env` has a value that does not fit: `-e` names an environment; to set a variable, write `keyvault exec -- env A=b PROGRAM`
     keyvault: hint: run `keyvault exec --help`
     [exit 125]
     ");
     let sandbox = sandbox.variable("KEYVAULT_ENV", "dev,A=b");
-    assert_snapshot!(sandbox.run(&["list"]), @r"
+    assert_snapshot!(sandbox.run(&["list"]), @"
     --- stderr ---
     keyvault: error: `KEYVAULT_ENV` does not hold environments: an environment's name is small letters, digits, `.`, `_` and `-`, starts with a letter or digit, and has at most 64 bytes
     keyvault: hint: set it as in `KEYVAULT_ENV=dev` or `KEYVAULT_ENV=base,dev`

@@ -47,7 +47,7 @@ fn what_a_later_version_wrote_is_refused_by_name() {
         |document: &str| document.replacen(r#""versions""#, r#""colour":"blue","versions""#, 1);
     assert_snapshot!(with_document(&sandbox, field), @"
     --- stderr ---
-    keyvault: error: `[sandbox]/project/.keyvault/dev.age` holds the field `colour`, which this version of keyvault does not know
+    keyvault: error: `[sandbox]/project/.keyvault/dev.age` holds `colour`, which this version of keyvault does not know
     keyvault: hint: a later version of keyvault wrote it; update this one
     [exit 6]
     ");

@@ -31,7 +31,7 @@ fn gives_out_the_version_that_is_asked_for() {
     assert_eq!(get("A@current"), "three");
     assert_eq!(get("A@previous"), "two");
     assert_eq!(get("A@1"), value_of("A"));
-    assert_snapshot!(sandbox.run(&["get", "A@7"]), @r"
+    assert_snapshot!(sandbox.run(&["get", "A@7"]), @"
     --- stderr ---
     keyvault: error: `A` has no version 7 in environment `dev`
     keyvault: hint: run `keyvault list --env dev` to see its current version
@@ -51,7 +51,7 @@ fn gives_out_the_version_that_is_asked_for() {
 fn suggests_the_name_that_was_meant() {
     let sandbox = Sandbox::with_secrets(&["STRIPE_KEY"]);
 
-    assert_snapshot!(sandbox.run(&["get", "STRYPE_KEY"]), @r"
+    assert_snapshot!(sandbox.run(&["get", "STRYPE_KEY"]), @"
     --- stderr ---
     keyvault: error: no secret named `STRYPE_KEY` in environment `dev`
     keyvault: hint: did you mean `STRIPE_KEY`?
@@ -102,7 +102,7 @@ fn several_values_need_json() {
             "D": {"environment": null, "version": null, "value": "none"},
         })
     );
-    assert_snapshot!(sandbox.run(&["get", "A", "B"]), @r"
+    assert_snapshot!(sandbox.run(&["get", "A", "B"]), @"
     --- stderr ---
     keyvault: error: several values cannot be told apart on stdout
     keyvault: hint: pass `--json`, or ask for one at a time
@@ -174,7 +174,7 @@ fn what_was_revoked_says_why_and_what_to_do() {
         .run(&["revoke", "A", "--reason", "leaked in a log"])
         .succeeds();
 
-    assert_snapshot!(sandbox.run(&["get", "A"]), @r"
+    assert_snapshot!(sandbox.run(&["get", "A"]), @"
     --- stderr ---
     keyvault: error: `A` in environment `dev` is revoked (version 1: leaked in a log)
     keyvault: hint: run `keyvault rotate A --env dev` to give it a new value

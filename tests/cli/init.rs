@@ -18,7 +18,7 @@ fn mode(path: &Path) -> u32 {
 fn makes_identity_vault_and_environment() {
     let sandbox = Sandbox::empty();
 
-    assert_snapshot!(sandbox.run(&["init", "--no-passphrase"]), @r"
+    assert_snapshot!(sandbox.run(&["init", "--no-passphrase"]), @"
     --- stderr ---
     made your identity `~/.config/keyvault/identity`, WITHOUT a passphrase: whoever reads this file opens your vaults
     made vault `[sandbox]/project/.keyvault` with environment `dev`, member `alice`
@@ -47,7 +47,7 @@ fn an_identity_that_is_there_is_used() {
 
     let transcript = sandbox.finish(sandbox.command(&["init"]).current_dir(&other));
 
-    assert_snapshot!(transcript, @r"
+    assert_snapshot!(transcript, @"
     --- stderr ---
     made vault `[sandbox]/project/other/.keyvault` with environment `dev`, member `alice`
     next: `keyvault add NAME`, then `keyvault exec -- PROGRAM`
@@ -59,7 +59,7 @@ fn an_identity_that_is_there_is_used() {
 fn a_vault_that_is_there_is_left_alone() {
     let sandbox = Sandbox::with_secrets(&["A"]);
 
-    assert_snapshot!(sandbox.refused(&["init"]), @r"
+    assert_snapshot!(sandbox.refused(&["init"]), @"
     --- stderr ---
     keyvault: error: there is a vault at `[sandbox]/project/.keyvault` already
     keyvault: hint: run `keyvault env list` to see its environments, or `keyvault env create NAME` for another
@@ -133,7 +133,7 @@ fn a_vault_may_be_named() {
             .env("KEYVAULT_VAULT", &absolute),
     );
     assert_eq!(get.succeeds().says_nothing().text(), CANARY);
-    assert_snapshot!(sandbox.run(&["get", "A"]), @r"
+    assert_snapshot!(sandbox.run(&["get", "A"]), @"
     --- stderr ---
     keyvault: error: no vault in `[sandbox]/project` or above it, and no personal one
     keyvault: hint: run `keyvault init` to make one here

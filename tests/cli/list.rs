@@ -29,7 +29,7 @@ fn shows_names_and_never_a_value() {
         .succeeds();
     sandbox.run(&["revoke", "A"]).succeeds();
 
-    assert_snapshot!(without_ages(&sandbox.run(&["list"]).succeeds().says_nothing()), @r"
+    assert_snapshot!(without_ages(&sandbox.run(&["list"]).succeeds().says_nothing()), @"
     NAME            STATE    VERSION  AGE
     A               revoked  1        0s
     OPENAI_API_KEY  current  1        0s
@@ -112,7 +112,7 @@ fn layers_show_where_each_is_from() {
         .run_with_stdin(&["add", "A", "-e", "prod"], "made-up")
         .succeeds();
 
-    assert_snapshot!(without_ages(&sandbox.run(&["list", "-e", "dev,prod"])), @r"
+    assert_snapshot!(without_ages(&sandbox.run(&["list", "-e", "dev,prod"])), @"
     NAME  ENVIRONMENT  STATE    VERSION  AGE
     A     prod         current  1        0s
     B     dev          current  1        0s
@@ -123,7 +123,7 @@ fn layers_show_where_each_is_from() {
 fn an_empty_environment_says_what_to_do() {
     let sandbox = Sandbox::new();
 
-    assert_snapshot!(sandbox.run(&["list"]), @r"
+    assert_snapshot!(sandbox.run(&["list"]), @"
     --- stderr ---
     keyvault: note: there is no secret in `dev` yet; add one with `keyvault add NAME`
     [exit 0]

@@ -6,7 +6,7 @@ use crate::sandbox::{Sandbox, value_of};
 fn forgets_a_secret_whole() {
     let sandbox = Sandbox::with_secrets(&["A", "B"]);
 
-    assert_snapshot!(sandbox.run(&["remove", "A", "--yes"]), @r"
+    assert_snapshot!(sandbox.run(&["remove", "A", "--yes"]), @"
     --- stderr ---
     removed `A` from `dev`
     [exit 0]
@@ -20,7 +20,7 @@ fn forgets_a_secret_whole() {
 fn asks_first_and_without_a_terminal_does_nothing() {
     let sandbox = Sandbox::with_secrets(&["A"]);
 
-    assert_snapshot!(sandbox.refused(&["remove", "A"]), @r"
+    assert_snapshot!(sandbox.refused(&["remove", "A"]), @"
     --- stderr ---
     keyvault: error: `Forget A in dev with its version?` was not asked: there is no terminal, or input is switched off
     keyvault: hint: pass `--yes` to say yes beforehand

@@ -7,7 +7,7 @@ fn destroys_the_value_and_keeps_the_record() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     sandbox.run_with_stdin(&["rotate", "A"], "two").succeeds();
 
-    assert_snapshot!(sandbox.run(&["revoke", "A", "--reason", "leaked"]), @r"
+    assert_snapshot!(sandbox.run(&["revoke", "A", "--reason", "leaked"]), @"
     --- stderr ---
     revoked `A` in `dev` (versions 1, 2)
     [exit 0]
@@ -47,7 +47,7 @@ fn revoking_again_changes_nothing() {
     sandbox.run(&["revoke", "A"]).succeeds();
     let before = sandbox.snapshot();
 
-    assert_snapshot!(sandbox.run(&["revoke", "A"]), @r"
+    assert_snapshot!(sandbox.run(&["revoke", "A"]), @"
     --- stderr ---
     `A` in `dev` was revoked before
     [exit 0]

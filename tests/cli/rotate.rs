@@ -6,7 +6,7 @@ use crate::sandbox::{CANARY, Sandbox, value_of};
 fn the_new_value_is_current_and_the_old_one_previous() {
     let sandbox = Sandbox::with_secrets(&["A"]);
 
-    assert_snapshot!(sandbox.run_with_stdin(&["rotate", "A"], CANARY), @r"
+    assert_snapshot!(sandbox.run_with_stdin(&["rotate", "A"], CANARY), @"
     --- stderr ---
     rotated `A` in `dev` (version 2)
     [exit 0]
@@ -28,7 +28,7 @@ fn the_new_value_is_current_and_the_old_one_previous() {
 fn refuses_a_secret_it_does_not_know() {
     let sandbox = Sandbox::with_secrets(&["STRIPE_KEY"]);
 
-    assert_snapshot!(sandbox.refused_with_stdin(&["rotate", "STRYPE_KEY"], CANARY), @r"
+    assert_snapshot!(sandbox.refused_with_stdin(&["rotate", "STRYPE_KEY"], CANARY), @"
     --- stderr ---
     keyvault: error: no secret named `STRYPE_KEY` in environment `dev`
     keyvault: hint: did you mean `STRIPE_KEY`?
@@ -55,7 +55,7 @@ fn refuses_a_value_that_was_revoked() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     sandbox.run(&["revoke", "A"]).succeeds();
 
-    assert_snapshot!(sandbox.refused_with_stdin(&["rotate", "A"], value_of("A")), @r"
+    assert_snapshot!(sandbox.refused_with_stdin(&["rotate", "A"], value_of("A")), @"
     --- stderr ---
     keyvault: error: this value for `A` was revoked before, as version 1 of `A` in environment `dev`, and is not taken again
     keyvault: hint: get a new one where the old one came from
@@ -78,7 +78,7 @@ fn a_value_is_verified_before_anything_changes() {
         sandbox.run_with_stdin(&arguments, CANARY)
     };
 
-    assert_snapshot!(run("echo told; exit 3"), @r"
+    assert_snapshot!(run("echo told; exit 3"), @"
     --- stderr ---
     told
     keyvault: error: the new value of `A` was not accepted: the command of `--verify` ended with 3

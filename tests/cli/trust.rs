@@ -65,8 +65,8 @@ fn tells_members_that_are_new_or_gone() {
     environment `dev` belongs to another vault: [id], and this machine knows [id] here
       seen:  vault [id], revision 1, members alice
       found: vault [id], revision 1, members bob
-      new here, or with other keys: bob
-      no longer here, or with other keys: alice
+      new here: bob
+      no longer here: alice
     environment `dev` is trusted as it is now (revision 1)
     [exit 0]
     ");
