@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::context::{Context, IdentitySource, Protection};
+use crate::context::Context;
+use crate::context::identity::{IdentitySource, Protection};
 use crate::error::{Code, Error, shell_word};
 use crate::store::folder::{is_open_to_others, target_of_temporary};
 use crate::store::pin::Verdict;

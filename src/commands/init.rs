@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::context::{Context, IdentitySource, canonical};
+use crate::context::identity::IdentitySource;
+use crate::context::{Context, canonical};
 use crate::error::{Error, shown};
 use crate::name::{EnvironmentName, MemberName};
 use crate::store::{PROJECT_FOLDER, VaultStore, in_git_work_tree};

@@ -31,7 +31,7 @@ const OWNERS: [(&str, &[&str]); 10] = [
     ("keyutils::", &["store/session.rs"]),
     ("std::env", &["context.rs"]),
     ("Command::new", &["child/mod.rs", "cli.rs"]),
-    ("directories::", &["context.rs"]),
+    ("directories::", &["context/folders.rs"]),
     ("SystemTime::now", &["context.rs"]),
 ];
 
@@ -41,7 +41,7 @@ const EXPOSURES: [(&str, usize); 8] = [
     // What is handed over, and the search for NUL, which must not be.
     ("child/environment.rs", 4),
     // An identity's file and its text for the session's cache.
-    ("context.rs", 3),
+    ("context/identity.rs", 3),
     ("seal/digest.rs", 1),
     ("seal/identity.rs", 3),
     ("store/session.rs", 1),
