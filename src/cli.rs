@@ -12,7 +12,7 @@ use crate::commands::{
     add, doctor, env, exec, get, identity, init, list, lock, remove, revoke, rotate, trust, unlock,
 };
 use crate::context::{Context, Options};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, shell_word};
 use crate::name::{EnvironmentName, NameRule, closest};
 use crate::ui::{Color, Format, Ui};
 
@@ -224,11 +224,17 @@ impl Cli {
             Format::Human
         };
         let color = global.color.unwrap_or_default();
+        let place = [("--vault", &global.vault), ("--identity", &global.identity)];
+        let place = place.into_iter().filter_map(|(option, path)| {
+            let path = path.as_ref()?;
+            Some(format!("{option} {}", shell_word(path)))
+        });
         let ui = Ui {
             format,
             quiet: global.quiet,
             color,
             input: !global.no_input,
+            place: place.collect::<Vec<_>>().join(" "),
         };
         let options = Options {
             environments: global.env,
@@ -328,6 +334,7 @@ impl Stop {
             quiet: false,
             color: Color::Auto,
             input: false,
+            place: String::new(),
         }
     }
 

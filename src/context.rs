@@ -27,7 +27,7 @@ use crate::seal::random;
 use crate::seal::signature::Signer;
 use crate::store::folder::Folder;
 use crate::store::session;
-use crate::store::{Notice, OpenedFile, Saving, VaultStore};
+use crate::store::{ExpectedVault, Notice, OpenedFile, Saving, VaultStore};
 use crate::timestamp::Timestamp;
 use crate::ui::Ui;
 use crate::vault::layers::Layers;
@@ -120,11 +120,18 @@ impl Context {
         status
     }
 
-    /// Tells whether git ignores a path; `None` where git does not know.
-    pub fn is_git_ignored(&self, path: &Path) -> Option<bool> {
-        let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
+    /// Tells whether git ignores any of a vault's files; `None` where git does not
+    /// know. What is unlocked in this session is out of reach from here on.
+    pub fn is_git_ignored(
+        &self,
+        vault: &Path,
+        files: impl Iterator<Item = PathBuf>,
+    ) -> Option<bool> {
+        self.let_go();
         let variables = child::environment::inherited(self.inherited(), false);
-        match child::ask_git(folder, &["check-ignore", "--quiet", "--", name], variables)? {
+        let ignored = child::ask_git_about(vault, files, variables);
+        harden();
+        match ignored? {
             0 => Some(true),
             1 => Some(false),
             _ => None,
@@ -166,6 +173,14 @@ impl Context {
     /// Returns the folder of pins and logs, if there is a home for it.
     pub fn state_folder(&self) -> Option<PathBuf> {
         self.folders().ok().map(|folders| folders.state.clone())
+    }
+
+    /// Returns the folders that nobody else should write in: of the identity and of
+    /// the pins.
+    pub fn private_folders(&self) -> Vec<PathBuf> {
+        let folders = self.folders().ok();
+        let private = folders.map(|folders| [&folders.config, &folders.state]);
+        private.into_iter().flatten().cloned().collect()
     }
 
     /// Returns the folder of the personal vault.
@@ -232,20 +247,30 @@ impl Context {
         VaultStore::open(&personal, true, state)?.ok_or(Error::NoVault { from })
     }
 
-    /// Returns the id that `KEYVAULT_VAULT_ID` pins the vault to.
+    /// Returns what `KEYVAULT_VAULT_ID` pins the vault to: an id, and behind commas
+    /// the signers of those who may have begun an environment.
     ///
     /// # Errors
     ///
     /// [`Error::Usage`], where it is none.
-    pub fn expected_vault(&self) -> Result<Option<VaultId>> {
+    pub fn expected_vault(&self) -> Result<Option<ExpectedVault>> {
         let Some(text) = variable(VAULT_ID) else {
             return Ok(None);
         };
-        let id = text.to_str().and_then(|text| text.parse().ok());
-        id.map(Some).ok_or_else(|| Error::Usage {
-            message: format!("`{VAULT_ID}` is not the id of a vault, 32 hexadecimal digits"),
-            hint: "run `keyvault env list --json` where the vault is known to see its id"
-                .to_owned(),
+        let expected = text.to_str().and_then(|text| {
+            let mut parts = text.split(',').map(str::trim);
+            let id = parts.next()?.parse().ok()?;
+            let founders = parts.map(|part| part.strip_prefix("ed25519:")?.parse().ok());
+            Some(ExpectedVault {
+                id,
+                founders: founders.collect::<Option<_>>()?,
+            })
+        });
+        expected.map(Some).ok_or_else(|| Error::Usage {
+            message: format!(
+                "`{VAULT_ID}` is not the id of a vault, 32 hexadecimal digits, with signers behind commas"
+            ),
+            hint: "run `keyvault env list --json` where the vault is known to see both".to_owned(),
         })
     }
 
@@ -329,7 +354,8 @@ impl Context {
         let expected = self.expected_vault()?;
         store.require(name)?;
         let mut notices = Vec::new();
-        let opened = store.read_environment(name, self.identity()?, expected, &mut notices)?;
+        let opened =
+            store.read_environment(name, self.identity()?, expected.as_ref(), &mut notices)?;
         self.tell(store, notices);
         Ok(opened)
     }
@@ -365,6 +391,7 @@ impl Context {
         let identity = self.identity()?;
         let lock = store.lock(&mut || self.note_waiting())?;
         let opened = self.open(store, name)?;
+        opened.check_writable(name)?;
         let digest = opened.digest;
         let mut environment = opened.environment()?;
         let (member, signer) = writer(&environment, identity)?;
@@ -384,52 +411,78 @@ impl Context {
     }
 
     /// Makes an environment that is not there yet, with this identity as its
-    /// only member.
+    /// only member. Without a name for it, it has the one it is known by in the
+    /// vault, or else the login's.
     ///
     /// # Errors
     ///
-    /// [`Error::EnvironmentExists`], [`Error::Io`].
+    /// [`Error::EnvironmentExists`]; [`Error::VaultExists`], where a vault is to
+    /// begin; [`Error::Io`].
     pub fn found(
         &self,
         store: &VaultStore,
-        vault: VaultId,
-        name: EnvironmentName,
-        founder: MemberName,
-    ) -> Result<()> {
+        name: &EnvironmentName,
+        founding: Founding,
+        founder: Option<MemberName>,
+    ) -> Result<Founded> {
         let identity = self.identity()?;
         let lock = store.lock(&mut || self.note_waiting())?;
-        if store.has(&name)? {
-            return Err(store.environment_exists(&name));
+        if founding == Founding::Vault && !store.environments()?.is_empty() {
+            let path = store.path().to_owned();
+            return Err(Error::VaultExists { path });
         }
+        if store.has(name)? {
+            return Err(store.environment_exists(name));
+        }
+        // Under the lock: of several that begin at once, one decides.
+        let vault = self.vault_id(store, founding)?;
+        let founder = match founder {
+            Some(founder) => founder,
+            None => self.member_name(store, vault)?,
+        };
         let recipients = identity.recipients();
         let recipient = recipients.first().expect("an identity has a key").clone();
         let signer = identity
             .signer(&recipient)
             .expect("the key is the identity's own");
-        let founder = Member {
-            name: founder,
+        let member = Member {
+            name: founder.clone(),
             recipient,
             signer: Some(signer.public()),
             added_at: self.now(),
         };
-        let environment = Environment::found(vault, name, founder, &signer);
+        let environment = Environment::found(vault, name.clone(), member, &signer);
         let mut notices = Vec::new();
         let saving = Saving::New;
         store.save(&lock, saving, &environment, identity, &signer, &mut notices)?;
+        if founding == Founding::Vault {
+            // What was pinned is of a vault that was here before.
+            store.pins().forget_others(name);
+        }
         self.tell(store, notices);
-        Ok(())
+        Ok(Founded {
+            vault,
+            member: founder,
+        })
+    }
+
+    /// Makes sure that this identity may write an environment, so that nobody
+    /// types a value in vain.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAWriter`].
+    pub fn check_writer(&self, environment: &Environment) -> Result<()> {
+        writer(environment, self.identity()?).map(|_| ())
     }
 
     /// Returns the name by which this identity is known in the vault's other
     /// environments, as far as this machine has seen them, or the login name.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Context::identity`].
-    pub fn member_name(&self, store: &VaultStore) -> Result<MemberName> {
+    fn member_name(&self, store: &VaultStore, vault: VaultId) -> Result<MemberName> {
         let recipients = self.identity()?.recipients();
-        let pins = store.pins().load_all()?;
-        let mut members = pins.iter().flat_map(|pin| &pin.members);
+        let pins = store.pins().load_usable();
+        let pins = pins.iter().filter(|pin| pin.vault == vault);
+        let mut members = pins.flat_map(|pin| &pin.members);
         let known = members.find(|member| recipients.contains(&member.recipient));
         let name = known
             .map(|member| member.name.clone())
@@ -437,13 +490,13 @@ impl Context {
         Ok(name.unwrap_or_else(|| NAMELESS.parse().expect("a name")))
     }
 
-    /// Returns the id of a vault: that of any environment that opens.
+    /// Returns the id of a vault: that of any environment that opens. One without
+    /// any has the id that is expected, or that it had; a new one a new id.
     ///
     /// # Errors
     ///
-    /// What kept the last of them from opening; [`Error::NoRandomness`] for the
-    /// id of a vault without any.
-    pub fn vault_id(&self, store: &VaultStore) -> Result<VaultId> {
+    /// What kept the last of them from opening; [`Error::NoRandomness`].
+    fn vault_id(&self, store: &VaultStore, founding: Founding) -> Result<VaultId> {
         let mut last = None;
         for name in store.environments()? {
             match self.open(store, &name).and_then(OpenedFile::environment) {
@@ -451,7 +504,17 @@ impl Context {
                 Err(error) => last = Some(error),
             }
         }
-        last.map_or_else(|| random::bytes().map(VaultId::from), Err)
+        if let Some(error) = last {
+            return Err(error);
+        }
+        if let Some(expected) = self.expected_vault()? {
+            return Ok(expected.id);
+        }
+        let pins = store.pins().load_usable();
+        match pins.first().filter(|_| founding == Founding::Environment) {
+            Some(pin) => Ok(pin.vault),
+            None => random::bytes().map(VaultId::from),
+        }
     }
 
     /// Says that another keyvault is writing.
@@ -500,6 +563,23 @@ impl Context {
             self.ui.note(text);
         }
     }
+}
+
+/// What an environment is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Founding {
+    /// To begin a vault.
+    Vault,
+    /// To be one more, in a vault that there is.
+    Environment,
+}
+
+/// An environment that was made.
+pub struct Founded {
+    /// The vault that it is in.
+    pub vault: VaultId,
+    /// What its only member is called.
+    pub member: MemberName,
 }
 
 /// Returns a variable that is set and not empty.

@@ -120,6 +120,8 @@ pub enum Error {
 
     /// There is no identity yet.
     NoIdentity { path: PathBuf },
+    /// An identity stands where its file's name should. It is not repeated here.
+    IdentityAsPath { option: &'static str },
     /// Others can read the identity.
     IdentityExposed { path: PathBuf, mode: u32 },
     /// The identity is not one.
@@ -181,6 +183,8 @@ pub enum Error {
         found: String,
         expected: String,
     },
+    /// An environment begun by someone whom that variable does not name.
+    OtherFounder { path: PathBuf, founder: MemberName },
     /// A vault file that is not what this machine saw last.
     Unexpected {
         path: PathBuf,
@@ -345,6 +349,8 @@ pub enum Surprise {
     /// A new environment, begun by someone whom this machine does not know
     /// from the vault's others.
     UnknownFounder { founder: MemberName },
+    /// A roster that the one seen came from, in a file that is to be written.
+    EarlierRoster,
     /// Anything: what this machine remembers is damaged.
     PinDamaged { pin: PathBuf },
 }
@@ -380,6 +386,10 @@ impl fmt::Display for Surprise {
                     "was started by `{founder}`, whom this machine does not know from the vault's other environments"
                 )
             }
+            Self::EarlierRoster => write!(
+                f,
+                "is from before its members were changed, and writing it would give it to those who have left"
+            ),
             Self::PinDamaged { pin } => {
                 write!(
                     f,
@@ -517,6 +527,11 @@ impl Error {
                 format!("no identity at `{}`", shown(path)),
                 Some("run `keyvault init` to make one, or name yours with `--identity FILE`".to_owned()),
             ),
+            Self::IdentityAsPath { option } => (
+                Code::Usage,
+                format!("`{option}` names a file, and was given a private key"),
+                Some("pass the identity itself in `KEYVAULT_IDENTITY`; if others may have seen this one, make a new one".to_owned()),
+            ),
             Self::IdentityExposed { path, mode } => (
                 Code::Locked,
                 format!("identity `{}` can be read by others (mode {mode:04o})", shown(path)),
@@ -599,6 +614,11 @@ impl Error {
                 Code::Untrusted,
                 format!("`{}` is of the vault {found}, and `KEYVAULT_VAULT_ID` names {expected}", shown(path)),
                 Some("it was not touched; correct `KEYVAULT_VAULT_ID`, or unset it".to_owned()),
+            ),
+            Self::OtherFounder { path, founder } => (
+                Code::Untrusted,
+                format!("`{}` was begun by `{founder}`, with a signer that `KEYVAULT_VAULT_ID` does not name", shown(path)),
+                Some("it was not touched; if it is to be believed, add the signer that `keyvault identity` prints for its founder, behind a comma".to_owned()),
             ),
             Self::Unexpected { path, environment, surprise } => (
                 Code::Untrusted,
@@ -705,7 +725,7 @@ fn why_unasked(forbidden: bool) -> &'static str {
 }
 
 /// Says what the system said, without the `(os error 2)` that Rust appends.
-fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((reason, _)) => reason.to_lowercase(),

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use zeroize::Zeroizing;
@@ -18,8 +18,9 @@ use crate::error::Error;
 /// Variables in the order they are handed over.
 pub type Variables = Vec<(OsString, OsString)>;
 
-/// The longest output that is taken from a command: a passphrase.
-const OUTPUT_MAX: u64 = 4096;
+/// The longest output that is taken from a command: a passphrase and its line's
+/// end.
+pub const OUTPUT_MAX: u64 = 4096;
 
 /// Becomes a program. Returns only if that fails. Of two variables of one name the
 /// later one counts.
@@ -56,7 +57,8 @@ pub fn run_shell(command: &str, variables: Variables) -> io::Result<ExitStatus> 
     shell(command, variables).stdout(stderr).status()
 }
 
-/// Runs a command of the shell and returns what it prints, up to 4 KiB.
+/// Runs a command of the shell and returns what it prints: the first 4 KiB, and
+/// one byte more if there is more.
 ///
 /// # Errors
 ///
@@ -66,20 +68,30 @@ pub fn read_shell(
     variables: Variables,
 ) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
     let mut child = shell(command, variables).stdout(Stdio::piped()).spawn()?;
-    let mut output = Zeroizing::new(Vec::with_capacity(OUTPUT_MAX as usize + 1));
+    let mut output = Zeroizing::new(Vec::with_capacity(OUTPUT_MAX as usize + 2));
     if let Some(pipe) = child.stdout.take() {
-        pipe.take(OUTPUT_MAX).read_to_end(&mut output)?;
+        pipe.take(OUTPUT_MAX + 1).read_to_end(&mut output)?;
     }
     Ok((child.wait()?, output))
 }
 
-/// Runs git on a folder, silently, and returns its exit code; `None` where there
-/// is no git.
-pub fn ask_git(folder: &Path, arguments: &[&str], variables: Variables) -> Option<i32> {
+/// Asks git, silently, whether it ignores one of these files of a folder, and
+/// returns its exit code; `None` where there is no git. What the repository's
+/// configuration would have run is not: it may be someone else's.
+pub fn ask_git_about(
+    folder: &Path,
+    files: impl Iterator<Item = PathBuf>,
+    variables: Variables,
+) -> Option<i32> {
+    let variables = variables.into_iter();
+    let variables = variables.filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"GIT_"));
     let mut git = Command::new("git");
     git.arg("-C")
         .arg(folder)
-        .args(arguments)
+        .args(["-c", "core.fsmonitor=false"])
+        .args(["-c", "core.hooksPath=/dev/null"])
+        .args(["check-ignore", "--quiet", "--no-index", "--"])
+        .args(files)
         .env_clear()
         .envs(variables);
     git.stdin(Stdio::null())

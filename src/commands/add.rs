@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use crate::child::environment::is_dangerous;
 use crate::commands::value_source::{ValueArgs, secret_name};
-use crate::context::Context;
+use crate::context::{Context, Founding};
+use crate::error::Error;
 use crate::name::{EnvironmentName, Remark, SecretName, Tag};
 use crate::store::VaultStore;
 use crate::ui::Report;
@@ -51,16 +52,19 @@ pub fn run(args: &AddArgs, cx: &Context) -> Result<()> {
     if create {
         confirm_creation(args, cx, &store, &environment)?;
     } else {
-        cx.open(&store, &environment)?
-            .environment()?
-            .check_addable(&args.name)?;
+        let environment = cx.open(&store, &environment)?.environment()?;
+        environment.check_addable(&args.name)?;
+        cx.check_writer(&environment)?;
     }
     let value = args
         .value
         .read(cx, &format!("Value of {} in {environment}: ", args.name))?;
     if create {
-        let (vault, founder) = (cx.vault_id(&store)?, cx.member_name(&store)?);
-        cx.found(&store, vault, environment.clone(), founder)?;
+        match cx.found(&store, &environment, Founding::Environment, None) {
+            // Another keyvault came first, with the same in mind.
+            Ok(_) | Err(Error::EnvironmentExists { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     let new = NewSecret {
         name: args.name.clone(),

@@ -8,7 +8,10 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::context::identity::{IdentitySource, Protection};
 use crate::error::{Code, Error, shell_word};
-use crate::store::folder::{is_open_to_others, target_of_temporary};
+use crate::seal::identity::Identity;
+use crate::store::folder::{
+    Folder, is_open_to_others, is_regular_file, is_writable_by_others, target_of_temporary,
+};
 use crate::store::pin::Verdict;
 use crate::store::{VaultStore, in_git_work_tree};
 use crate::ui::Report;
@@ -29,8 +32,12 @@ pub fn run(_: &DoctorArgs, cx: &Context) -> Result<Code> {
     let mut findings = Findings::default();
     let opens = findings.identity(cx);
     match cx.store() {
-        Ok(store) => findings.vault(cx, &store, opens),
-        Err(error) => findings.error("vault", &error),
+        Ok(store) => {
+            findings.vault(cx, &store, opens);
+            // Last: before git is asked, the session is left.
+            findings.git(cx, &store);
+        }
+        Err(error) => findings.error(cx, "vault", &error),
     }
     cx.ui.answer(&findings)?;
     let wrong = findings
@@ -84,8 +91,9 @@ impl Findings {
         self.add(Kind::Problem, subject, text, Some(mend.into()));
     }
 
-    fn error(&mut self, subject: &str, error: &Error) {
-        self.add(Kind::Problem, subject, error.to_string(), error.hint());
+    fn error(&mut self, cx: &Context, subject: &str, error: &Error) {
+        let mend = error.hint().map(|hint| cx.ui.as_typed(&hint));
+        self.add(Kind::Problem, subject, error.to_string(), mend);
     }
 
     /// Looks at the identity and returns whether it opens without being asked.
@@ -94,17 +102,13 @@ impl Findings {
             Ok(IdentitySource::File(path)) => cx.brief(&path),
             Ok(IdentitySource::Variable(_)) => "KEYVAULT_IDENTITY".to_owned(),
             Err(error) => {
-                self.error("identity", &error);
+                self.error(cx, "identity", &error);
                 return false;
             }
         };
         match cx.protection() {
             Ok(Protection::None) => {
-                self.problem(
-                    "identity",
-                    format!("`{place}` has no passphrase: whoever reads it opens your vaults"),
-                    "run `keyvault identity --new-passphrase`",
-                );
+                self.unprotected(cx, &place);
                 true
             }
             Ok(Protection::Passphrase) => {
@@ -136,9 +140,26 @@ impl Findings {
                 false
             }
             Err(error) => {
-                self.error("identity", &error);
+                self.error(cx, "identity", &error);
                 false
             }
+        }
+    }
+
+    /// Says that the identity has no passphrase: in a file that is a danger, and in
+    /// CI's variable what it is for.
+    fn unprotected(&mut self, cx: &Context, place: &str) {
+        let text = format!("`{place}` has no passphrase: whoever reads it opens your vaults");
+        match cx.identity_source() {
+            Ok(IdentitySource::File(path)) if cx.identity().is_ok_and(Identity::is_ssh) => {
+                let mend = format!("run `ssh-keygen -p -f {}`", shell_word(&path));
+                self.problem("identity", text, mend);
+            }
+            Ok(IdentitySource::File(_)) => {
+                let mend = "run `keyvault identity --new-passphrase`";
+                self.problem("identity", text, cx.ui.as_typed(mend));
+            }
+            _ => self.note("identity", text),
         }
     }
 
@@ -146,7 +167,6 @@ impl Findings {
         let path = store.path();
         self.ok("vault", format!("`{}`", cx.brief(path)));
         self.permissions(cx, store);
-        self.git(cx, store);
         let names = store.folder().names().unwrap_or_default();
         if names.iter().any(|name| target_of_temporary(name).is_some()) {
             self.note(
@@ -156,14 +176,11 @@ impl Findings {
         }
         let environments = match store.environments() {
             Ok(environments) => environments,
-            Err(error) => return self.error("vault", &error),
+            Err(error) => return self.error(cx, "vault", &error),
         };
         if environments.is_empty() {
-            self.problem(
-                "vault",
-                "there is no environment in it",
-                "run `keyvault env create dev`",
-            );
+            let mend = cx.ui.as_typed("run `keyvault env create dev`");
+            self.problem("vault", "there is no environment in it", mend);
         }
         for name in environments {
             let subject = format!("environment {name}");
@@ -171,33 +188,42 @@ impl Findings {
                 self.note(&subject, "not looked at: the identity is locked");
                 continue;
             }
-            match cx
-                .identity()
-                .and_then(|identity| store.inspect(&name, identity))
-            {
+            let expected = cx.expected_vault();
+            let found = expected
+                .and_then(|expected| store.inspect(&name, cx.identity()?, expected.as_ref()));
+            match found {
                 Ok(found) => match found.verdict {
                     Verdict::Same => self.ok(&subject, "as this machine saw it last"),
                     Verdict::Newer if found.before.is_none() => {
                         self.note(&subject, "not seen by this machine before")
                     }
                     Verdict::Newer => self.ok(&subject, "newer than this machine saw it last"),
-                    Verdict::Elsewhere(surprise) if in_git_work_tree(path) => {
+                    Verdict::Elsewhere(surprise, _) if in_git_work_tree(path) => {
                         self.note(&subject, surprise.to_string())
                     }
-                    Verdict::Elsewhere(surprise) | Verdict::Refused(surprise) => self.problem(
-                        &subject,
-                        surprise.to_string(),
-                        format!("if you know why, run `keyvault trust --env {name}`"),
-                    ),
+                    Verdict::Elsewhere(surprise, _) | Verdict::Refused(surprise) => {
+                        let mend = format!("if you know why, run `keyvault trust --env {name}`");
+                        self.problem(&subject, surprise.to_string(), cx.ui.as_typed(&mend));
+                    }
                 },
-                Err(error) => self.error(&subject, &error),
+                Err(error) => self.error(cx, &subject, &error),
             }
         }
     }
 
-    /// Looks at who may read the vault. In a git work tree everybody may, because
-    /// git keeps no permissions but one.
+    /// Looks at who may change what this machine trusts, and who may read the
+    /// vault. In a git work tree everybody may, because git keeps no permissions but
+    /// one.
     fn permissions(&mut self, cx: &Context, store: &VaultStore) {
+        for path in cx.private_folders() {
+            let status = Folder::open(&path, true).ok().flatten();
+            let status = status.and_then(|folder| folder.status().ok());
+            if status.is_some_and(|status| is_writable_by_others(&status)) {
+                let text = format!("others may write in `{}`", cx.brief(&path));
+                let mend = format!("run `chmod 700 {}`", shell_word(&path));
+                self.problem("permissions", text, mend);
+            }
+        }
         let path = store.path();
         if in_git_work_tree(path) {
             return;
@@ -214,7 +240,8 @@ impl Findings {
         }
         for name in store.environments().unwrap_or_default() {
             let file = store.file_path(&name);
-            let status = store.status(&name).ok().flatten();
+            // Of anything else the reading will say what it is.
+            let status = store.status(&name).ok().flatten().filter(is_regular_file);
             if status.is_some_and(|status| is_open_to_others(&status)) {
                 let text = format!("others may read `{}`", cx.brief(&file));
                 self.problem(
@@ -230,7 +257,9 @@ impl Findings {
         if !in_git_work_tree(store.path()) {
             return;
         }
-        match cx.is_git_ignored(store.path()) {
+        let environments = store.environments().unwrap_or_default();
+        let files = environments.iter().map(|name| store.file_path(name));
+        match cx.is_git_ignored(store.path(), files) {
             Some(true) => self.note("git", "the vault is ignored, so colleagues do not get it"),
             Some(false) => self.ok(
                 "git",

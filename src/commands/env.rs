@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::{Context, Founding};
 use crate::name::EnvironmentName;
 use crate::store::pin::Pin;
 use crate::ui::{Report, table};
@@ -58,21 +58,22 @@ fn create(name: &EnvironmentName, cx: &Context) -> Result<()> {
     if store.has(name)? {
         return Err(store.environment_exists(name).into());
     }
-    let (vault, founder) = (cx.vault_id(&store)?, cx.member_name(&store)?);
-    cx.found(&store, vault, name.clone(), founder)?;
+    cx.found(&store, name, Founding::Environment, None)?;
     Ok(cx.ui.outcome(&Created { environment: name })?)
 }
 
 fn list(cx: &Context) -> Result<()> {
     let store = cx.store()?;
-    let pins = store.pins().load_all()?;
     let environments = store.environments()?;
+    let mut pins = store.pins().load_usable();
+    pins.retain(|pin| environments.contains(&pin.environment));
     let rows = environments.iter().map(|name| {
         let pin = pins.iter().find(|pin| pin.environment == *name);
         Row {
             name,
             revision: pin.map(|pin| pin.revision),
             members: pin.map_or_else(Vec::new, member_names),
+            founder: pin.and_then(|pin| Some(format!("ed25519:{}", pin.founder?))),
         }
     });
     let vault = pins.first().map(|pin| pin.vault);
@@ -97,6 +98,10 @@ fn remove(name: &EnvironmentName, yes: bool, cx: &Context) -> Result<()> {
             &format!("Remove environment {name} with all its secrets?"),
             "--yes",
         )?;
+    }
+    if cx.expected_vault()?.is_some() {
+        // Only who opens it knows which vault it is of.
+        cx.open(&store, name)?;
     }
     let lock = store.lock(&mut || cx.note_waiting())?;
     store.require(name)?;
@@ -139,6 +144,8 @@ struct Row<'a> {
     name: &'a EnvironmentName,
     revision: Option<u64>,
     members: Vec<&'a str>,
+    /// The signer of whoever began it, as `KEYVAULT_VAULT_ID` takes it.
+    founder: Option<String>,
 }
 
 impl Report for Listing<'_> {

@@ -1,13 +1,14 @@
 //! `keyvault init`.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::context::identity::IdentitySource;
-use crate::context::{Context, canonical};
+use crate::context::identity::{IdentitySource, NewIdentity};
+use crate::context::{Context, Founding, canonical};
 use crate::error::{Error, shown};
 use crate::name::{EnvironmentName, MemberName};
 use crate::store::{PROJECT_FOLDER, VaultStore, in_git_work_tree};
@@ -49,49 +50,89 @@ pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
     {
         return Err(Error::VaultExists { path }.into());
     }
-    let made_identity = make_identity(args, cx)?;
+    // What can be refused comes before what leaves something behind: the person,
+    // the folder, the identity.
+    let new_identity = new_identity(args, cx)?;
     let store = VaultStore::create(&path, state)?;
-    let vault = cx.vault_id(&store)?;
-    let member = match &args.name {
-        Some(name) => name.clone(),
-        None => cx.member_name(&store)?,
+    let made_identity = match new_identity {
+        Some(new) => cx.keep_identity(new)?,
+        None => None,
     };
-    cx.found(&store, vault, environment.clone(), member.clone())?;
+    let made_identity = made_identity.map(|path| MadeIdentity {
+        brief: cx.brief(&path),
+        path,
+        plain: args.no_passphrase,
+    });
+    // Opened now: another keyvault may have made it, and another person.
+    let founded = cx.identity().and_then(|_| {
+        let name = args.name.clone();
+        cx.found(&store, &environment, Founding::Vault, name)
+    });
+    let founded = founded.inspect_err(|_| {
+        // Made all the same, and to be known about.
+        if let Some(identity) = &made_identity {
+            cx.ui.note(&identity.to_string());
+        }
+    })?;
     cx.ui.outcome(&Made {
-        vault,
+        vault: founded.vault,
         in_git: in_git_work_tree(&path) && !args.personal,
         path_brief: cx.brief(&path),
         path: shown(&path),
         environment,
-        member,
-        identity_brief: made_identity.as_deref().map(|path| cx.brief(path)),
-        identity: made_identity.as_deref().map(shown),
-        plain: args.no_passphrase,
+        member: founded.member,
+        identity: made_identity,
     })?;
     Ok(())
 }
 
 fn vault_path(args: &InitArgs, cx: &Context) -> Result<PathBuf> {
-    let here = cx.working_folder()?;
     let named = match cx.named_vault() {
         _ if args.personal => cx.personal_vault()?,
         Some(path) => path,
-        None => return Ok(here.join(PROJECT_FOLDER)),
+        None => return Ok(cx.working_folder()?.join(PROJECT_FOLDER)),
     };
-    Ok(canonical(&named)?.unwrap_or_else(|| here.join(named)))
+    match canonical(&named)? {
+        Some(path) => Ok(path),
+        None if named.is_absolute() => Ok(named),
+        None => Ok(cx.working_folder()?.join(named)),
+    }
 }
 
-/// Makes the identity if there is none, and returns where.
-fn make_identity(args: &InitArgs, cx: &Context) -> Result<Option<PathBuf>> {
+/// Prepares an identity if there is none.
+fn new_identity(args: &InitArgs, cx: &Context) -> Result<Option<NewIdentity>> {
     if let IdentitySource::File(path) = cx.identity_source()?
         && canonical(&path)?.is_none()
-        && cx.make_identity(&path, !args.no_passphrase)?
     {
-        return Ok(Some(path));
+        return Ok(Some(cx.new_identity(path, !args.no_passphrase)?));
     }
     // Opened now, so that nothing is made for someone who cannot use it.
     cx.identity()?;
     Ok(None)
+}
+
+/// An identity that was made.
+struct MadeIdentity {
+    path: PathBuf,
+    brief: String,
+    plain: bool,
+}
+
+impl fmt::Display for MadeIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.plain {
+            ", WITHOUT a passphrase: whoever reads this file opens your vaults"
+        } else {
+            "; keep a copy of it in a safe place"
+        };
+        write!(f, "made your identity `{}`{how}", self.brief)
+    }
+}
+
+impl Serialize for MadeIdentity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&shown(&self.path))
+    }
 }
 
 #[derive(Serialize)]
@@ -101,29 +142,17 @@ struct Made {
     environment: EnvironmentName,
     member: MemberName,
     /// Where an identity was made, if one was.
-    identity: Option<String>,
-    #[serde(skip)]
-    identity_brief: Option<String>,
+    identity: Option<MadeIdentity>,
     #[serde(skip)]
     path_brief: String,
-    #[serde(skip)]
-    plain: bool,
     #[serde(skip)]
     in_git: bool,
 }
 
 impl Report for Made {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        match &self.identity_brief {
-            Some(path) if self.plain => writeln!(
-                out,
-                "made your identity `{path}`, WITHOUT a passphrase: whoever reads this file opens your vaults"
-            )?,
-            Some(path) => writeln!(
-                out,
-                "made your identity `{path}`; keep a copy of it in a safe place"
-            )?,
-            None => {}
+        if let Some(identity) = &self.identity {
+            writeln!(out, "{identity}")?;
         }
         writeln!(
             out,

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::error::Error;
 use crate::name::{EnvironmentName, MemberName};
 use crate::store::Inspected;
 use crate::store::pin::{Pin, Verdict};
@@ -33,20 +34,26 @@ pub fn run(args: &TrustArgs, cx: &Context) -> Result<()> {
     let store = cx.store()?;
     let environment = cx.environment(&store)?;
     store.require(&environment)?;
-    let inspected = store.inspect(&environment, cx.identity()?)?;
+    let expected = cx.expected_vault()?;
+    let inspected = store.inspect(&environment, cx.identity()?, expected.as_ref())?;
     let mut change = Change::of(&environment, &inspected);
     if inspected.verdict == Verdict::Same {
         return Ok(cx.ui.outcome(&change)?);
     }
     if !args.yes {
-        if cx.ui.format == Format::Human {
-            cx.ui.show(&change);
-            change.shown = true;
+        let question = format!("Trust environment {environment} as it is now?");
+        if cx.ui.format == Format::Json {
+            // A program sees the change, and a person has to have seen it.
+            cx.ui.answer(&change)?;
+            return Err(Error::Unasked {
+                question: format!("`{question}`"),
+                flag: "--yes",
+            }
+            .into());
         }
-        cx.ui.confirm(
-            &format!("Trust environment {environment} as it is now?"),
-            "--yes",
-        )?;
+        cx.ui.show(&change);
+        change.shown = true;
+        cx.ui.confirm(&question, "--yes")?;
     }
     store.pins().set(&inspected.after)?;
     change.trusted = true;
@@ -117,7 +124,9 @@ impl<'a> State<'a> {
 impl<'a> Change<'a> {
     fn of(environment: &'a EnvironmentName, inspected: &'a Inspected) -> Self {
         let surprise = match &inspected.verdict {
-            Verdict::Elsewhere(surprise) | Verdict::Refused(surprise) => Some(surprise.to_string()),
+            Verdict::Elsewhere(surprise, _) | Verdict::Refused(surprise) => {
+                Some(surprise.to_string())
+            }
             Verdict::Same | Verdict::Newer => None,
         };
         Self {

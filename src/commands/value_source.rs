@@ -12,7 +12,7 @@ use rustix::fs::FileType;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 use crate::name::SecretName;
 use crate::seal::random;
 use crate::secret_value::SecretValue;
@@ -28,7 +28,8 @@ const GENERATED: std::ops::RangeInclusive<i64> = 8..=4096;
 /// piped in, less one line feed at the end, or else from a hidden prompt.
 #[derive(clap::Args)]
 pub struct ValueArgs {
-    /// Read the value from stdin, less one line feed at the end
+    /// Read the value from stdin, less one line feed at the end; at a terminal it
+    /// is asked for
     #[arg(long, group = "source")]
     stdin: bool,
 
@@ -75,18 +76,24 @@ impl ValueArgs {
             return random::password(usize::try_from(length).expect("the range is checked"));
         }
         if let Some(variable) = &self.from_env {
+            // Not repeated: with one `$` too many it is the value.
             let value = cx.variable(variable).ok_or_else(|| Error::Usage {
-                message: format!("the variable `{}` is not set", variable.escape_debug()),
+                message: "the variable that `--from-env` names is not set".to_owned(),
                 hint: "`--from-env` takes a name; a value is typed or piped in".to_owned(),
             })?;
             return within_limit(Zeroizing::new(value.into_vec()));
         }
         if let Some(path) = &self.from_file {
-            let file = File::open(path).map_err(Error::io("read", path))?;
-            let bytes = read_to_limit(file).map_err(Error::io("read", path))?;
-            return within_limit(bytes);
+            let bytes = File::open(path).and_then(read_to_limit);
+            return within_limit(bytes.map_err(|error| Error::Usage {
+                message: format!(
+                    "the file that `--from-file` names cannot be read: {}",
+                    reason(&error)
+                ),
+                hint: "`--from-file` takes a path; a value is typed or piped in".to_owned(),
+            })?);
         }
-        if self.stdin || is_piped() {
+        if is_piped() || (self.stdin && !io::stdin().is_terminal()) {
             let bytes = read_to_limit(io::stdin().lock());
             let mut bytes = bytes.map_err(Error::io("read", "stdin".as_ref()))?;
             if bytes.last() == Some(&b'\n') {

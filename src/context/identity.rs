@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::child;
+use crate::child::{self, OUTPUT_MAX};
 use crate::context::{Context, variable};
 use crate::error::{Error, Origin, Result, shell_word};
 use crate::seal::identity::{
@@ -22,9 +22,6 @@ const IDENTITY: &str = "KEYVAULT_IDENTITY";
 const IDENTITY_FILE: &str = "KEYVAULT_IDENTITY_FILE";
 const PASSPHRASE_FILE: &str = "KEYVAULT_PASSPHRASE_FILE";
 const PASSPHRASE_COMMAND: &str = "KEYVAULT_PASSPHRASE_COMMAND";
-
-/// The longest passphrase file: a passphrase and its line's end.
-const PASSPHRASE_MAX: u64 = 4096;
 
 /// Where the identity is to be found.
 pub enum IdentitySource {
@@ -49,14 +46,19 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Error::NoHome`].
+    /// [`Error::NoHome`]; [`Error::IdentityAsPath`] where the identity itself
+    /// stands where its file's name should.
     pub fn identity_source(&self) -> Result<IdentitySource> {
         let named = self
             .options
             .identity
             .clone()
-            .or_else(|| variable(IDENTITY_FILE).map(PathBuf::from));
-        if let Some(path) = named {
+            .map(|path| (path, "--identity"))
+            .or_else(|| Some((variable(IDENTITY_FILE)?.into(), IDENTITY_FILE)));
+        if let Some((path, option)) = named {
+            if is_private_key(&path) {
+                return Err(Error::IdentityAsPath { option });
+            }
             return Ok(IdentitySource::File(path));
         }
         if let Some(text) = variable(IDENTITY) {
@@ -80,26 +82,41 @@ impl Context {
         Ok(self.identity.get_or_init(|| identity))
     }
 
-    /// Makes a new identity, writes it to a file that is not there yet, and uses it
-    /// from here on. Returns whether it did: another keyvault may have come first.
+    /// Prepares a new identity for a file that is not there yet, and asks for its
+    /// passphrase. Nothing is written.
     ///
     /// # Errors
     ///
-    /// Those of [`Context::new_passphrase`], and [`Error::Io`].
-    pub fn make_identity(&self, path: &Path, protected: bool) -> Result<bool> {
+    /// Those of [`Context::new_passphrase`].
+    pub fn new_identity(&self, path: PathBuf, protected: bool) -> Result<NewIdentity> {
         let identity = Identity::generate();
-        let contents = self.identity_contents(&identity, protected)?;
-        match identity_file::create(path, contents.expose()) {
+        let passphrase = protected.then(|| self.new_passphrase()).transpose()?;
+        Ok(NewIdentity {
+            contents: self.identity_contents(&identity, passphrase.as_ref()),
+            path,
+            identity,
+            protected,
+        })
+    }
+
+    /// Writes a new identity, uses it from here on and returns where it is; nothing
+    /// if another keyvault came first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Unconfirmed`].
+    pub fn keep_identity(&self, new: NewIdentity) -> Result<Option<PathBuf>> {
+        match identity_file::create(&new.path, new.contents.expose()) {
             Ok(()) => {}
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
-                return Ok(false);
+                return Ok(None);
             }
             Err(error) => return Err(error),
         }
-        self.remember(&contents, &identity, protected);
+        self.remember(&new.contents, &new.identity, new.protected);
         // There is none yet: a command makes one before it uses any.
-        let _ = self.identity.set(identity);
-        Ok(true)
+        let _ = self.identity.set(new.identity);
+        Ok(Some(new.path))
     }
 
     /// Writes the identity anew, with another passphrase or with none.
@@ -127,7 +144,8 @@ impl Context {
                 ),
             });
         }
-        let contents = self.identity_contents(identity, protected)?;
+        let passphrase = protected.then(|| self.another_passphrase()).transpose()?;
+        let contents = self.identity_contents(identity, passphrase.as_ref());
         // A link is followed, as it is when the identity is read.
         let target = path.canonicalize().map_err(Error::io("find", &path))?;
         identity_file::replace(&target, contents.expose())?;
@@ -135,12 +153,15 @@ impl Context {
         Ok(path)
     }
 
-    fn identity_contents(&self, identity: &Identity, protected: bool) -> Result<SecretValue> {
-        if !protected {
-            return Ok(identity.to_file(self.now()));
+    fn identity_contents(
+        &self,
+        identity: &Identity,
+        passphrase: Option<&Passphrase>,
+    ) -> SecretValue {
+        match passphrase {
+            Some(passphrase) => identity.to_locked_file(passphrase, self.now()),
+            None => identity.to_file(self.now()),
         }
-        let passphrase = self.new_passphrase()?;
-        Ok(identity.to_locked_file(&passphrase, self.now()))
     }
 
     /// Keeps an identity whose passphrase was given just now, if the kernel does.
@@ -201,32 +222,46 @@ impl Context {
     /// [`Error::Usage`] where it is empty or typed differently the second time;
     /// [`Error::NoPrompt`], [`Error::PassphraseSource`].
     fn new_passphrase(&self) -> Result<Passphrase> {
+        let passphrase = match self.passphrase_source() {
+            Some(PassphraseSource::Person) | None => self.ask_new_passphrase()?,
+            Some(PassphraseSource::File(path)) => passphrase_from_file(&path)?,
+            Some(PassphraseSource::Command(command)) => self.passphrase_from_command(&command)?,
+        };
+        refuse_empty(passphrase)
+    }
+
+    /// Asks for a passphrase in the place of the one that there is. That one may
+    /// come from a file or a command; the new one would come out the same.
+    fn another_passphrase(&self) -> Result<Passphrase> {
+        let is_open = matches!(self.find_identity()?.parsed, IdentityFile::Open(_));
+        match self.passphrase_source() {
+            Some(PassphraseSource::File(_) | PassphraseSource::Command(_)) if !is_open => {
+                if !self.ui.can_ask() {
+                    return Err(Error::Usage {
+                        message: "where the old passphrase comes from, no new one does".to_owned(),
+                        hint: "run it in a terminal, which asks; or run `keyvault identity --no-passphrase` first, and then change the file or the command".to_owned(),
+                    });
+                }
+                let asked = self.ask_new_passphrase()?;
+                refuse_empty(asked)
+            }
+            _ => self.new_passphrase(),
+        }
+    }
+
+    fn ask_new_passphrase(&self) -> Result<Passphrase> {
         let unasked = || Error::NoNewPassphrase {
             forbidden: !self.ui.input,
         };
         let asked = |prompt: &str| self.ui.ask_passphrase(prompt)?.ok_or_else(unasked);
-        let passphrase = match self.passphrase_source() {
-            Some(PassphraseSource::Person) => {
-                let first = asked("New passphrase for your identity: ")?;
-                if !first.is_empty() && !first.is(&asked("The same once more: ")?) {
-                    return Err(Error::Usage {
-                        message: "the two passphrases are not the same".to_owned(),
-                        hint: "nothing was changed; run it again".to_owned(),
-                    });
-                }
-                first
-            }
-            Some(PassphraseSource::File(path)) => passphrase_from_file(&path)?,
-            Some(PassphraseSource::Command(command)) => self.passphrase_from_command(&command)?,
-            None => return Err(unasked()),
-        };
-        if passphrase.is_empty() {
+        let first = asked("New passphrase for your identity: ")?;
+        if !first.is_empty() && !first.is(&asked("The same once more: ")?) {
             return Err(Error::Usage {
-                message: "an empty passphrase protects nothing".to_owned(),
-                hint: "nothing was changed; if you want none, pass `--no-passphrase`".to_owned(),
+                message: "the two passphrases are not the same".to_owned(),
+                hint: "nothing was changed; run it again".to_owned(),
             });
         }
-        Ok(passphrase)
+        Ok(first)
     }
 
     fn find_identity(&self) -> Result<SourcedIdentity> {
@@ -280,13 +315,14 @@ impl Context {
         let source = self
             .passphrase_source()
             .ok_or_else(|| self.no_prompt(&origin))?;
-        if let (Some(file), Origin::File(path)) = (&file, &origin) {
+        if let Some(file) = &file {
             // One prompt for many commands at once, and one scrypt, which takes
             // 256 MiB: the others find it in the cache.
-            file.lock(path, &mut || {
+            let is_person = matches!(source, PassphraseSource::Person);
+            file.lock(is_person, &mut || {
                 self.ui
                     .note("another keyvault is asking for the passphrase")
-            })?;
+            });
             if let Some(identity) = recalled() {
                 return Ok((identity, None));
             }
@@ -360,6 +396,14 @@ impl Context {
     }
 }
 
+/// An identity that is not written yet.
+pub struct NewIdentity {
+    path: PathBuf,
+    identity: Identity,
+    contents: SecretValue,
+    protected: bool,
+}
+
 /// An identity file with where it came from.
 struct SourcedIdentity {
     origin: Origin,
@@ -373,6 +417,26 @@ enum PassphraseSource {
     Person,
     File(PathBuf),
     Command(OsString),
+}
+
+/// Tells whether a path is no path, but a private key that was put in its place.
+fn is_private_key(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    let begins = |start: &[u8]| {
+        let head = text.get(..start.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(start))
+    };
+    begins(b"AGE-SECRET-KEY-") || begins(b"-----BEGIN ") || text.contains(&b'\n')
+}
+
+fn refuse_empty(passphrase: Passphrase) -> Result<Passphrase> {
+    if passphrase.is_empty() {
+        return Err(Error::Usage {
+            message: "an empty passphrase protects nothing".to_owned(),
+            hint: "nothing was changed; if you want none, pass `--no-passphrase`".to_owned(),
+        });
+    }
+    Ok(passphrase)
 }
 
 fn unlock(locked: &LockedIdentity, passphrase: &Passphrase, origin: &Origin) -> Result<Identity> {
@@ -393,8 +457,8 @@ fn passphrase_from_file(path: &Path) -> Result<Passphrase> {
         what,
     };
     let file = File::open(path).map_err(|error| failed(error.kind().to_string()))?;
-    let mut text = Zeroizing::new(Vec::with_capacity(PASSPHRASE_MAX as usize + 1));
-    let read = file.take(PASSPHRASE_MAX).read_to_end(&mut text);
+    let mut text = Zeroizing::new(Vec::with_capacity(OUTPUT_MAX as usize + 2));
+    let read = file.take(OUTPUT_MAX + 1).read_to_end(&mut text);
     read.map_err(|error| failed(error.kind().to_string()))?;
     passphrase_line(&text).map_err(|what| failed(what.to_owned()))
 }
@@ -402,6 +466,9 @@ fn passphrase_from_file(path: &Path) -> Result<Passphrase> {
 /// Takes the passphrase out of a file or an output: the text without its line's
 /// end.
 fn passphrase_line(bytes: &[u8]) -> std::result::Result<Passphrase, &'static str> {
+    if bytes.len() as u64 > OUTPUT_MAX {
+        return Err("it is longer than 4096 bytes");
+    }
     let text = std::str::from_utf8(bytes).map_err(|_| "it is no text")?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);

@@ -90,6 +90,7 @@ fn surprises() -> Vec<Surprise> {
         },
         Surprise::OtherRoster { founder: alice() },
         Surprise::UnknownFounder { founder: alice() },
+        Surprise::EarlierRoster,
         Surprise::PinDamaged {
             pin: path("/state/pin.json"),
         },
@@ -97,7 +98,7 @@ fn surprises() -> Vec<Surprise> {
     let listed = |surprise: &Surprise| match surprise {
         Surprise::RolledBack { .. } | Surprise::Diverged { .. } | Surprise::OtherVault { .. } => {}
         Surprise::OtherRoster { .. } | Surprise::UnknownFounder { .. } => {}
-        Surprise::PinDamaged { .. } => {}
+        Surprise::PinDamaged { .. } | Surprise::EarlierRoster => {}
     };
     all.iter().for_each(listed);
     all
@@ -185,6 +186,9 @@ fn errors() -> Vec<Error> {
         Error::NoIdentity {
             path: path("/home/alice/.config/keyvault/identity"),
         },
+        Error::IdentityAsPath {
+            option: "KEYVAULT_IDENTITY_FILE",
+        },
         Error::IdentityExposed {
             path: path("/home/al ice/identity"),
             mode: 0o644,
@@ -258,6 +262,10 @@ fn errors() -> Vec<Error> {
             found: "00112233445566778899aabbccddeeff".to_owned(),
             expected: "ffeeddccbbaa99887766554433221100".to_owned(),
         },
+        Error::OtherFounder {
+            path: file(),
+            founder: alice(),
+        },
         Error::LinkedVault {
             path: path("/project/.keyvault"),
         },
@@ -315,13 +323,14 @@ fn errors() -> Vec<Error> {
         Error::Declined | Error::BadValue { .. } | Error::NoVault { .. } => {}
         Error::NoVaultAt { .. } | Error::NoEnvironment { .. } | Error::WhichEnvironment { .. } => {}
         Error::NoSecret { .. } | Error::NoVersion { .. } | Error::NoMatch { .. } => {}
+        Error::IdentityAsPath { .. } => {}
         Error::NoIdentity { .. } | Error::IdentityExposed { .. } | Error::BadIdentity { .. } => {}
         Error::NoPrompt { .. } | Error::NoNewPassphrase { .. } | Error::WrongPassphrase { .. } => {}
         Error::PassphraseSource { .. } | Error::NotAMember { .. } | Error::NotAWriter { .. } => {}
         Error::NoSessionCache { .. } | Error::Revoked { .. } | Error::Expired { .. } => {}
         Error::Destroyed { .. } | Error::RevokedValue { .. } | Error::Untrusted { .. } => {}
         Error::Unexpected { .. } | Error::SecretExists { .. } | Error::SameValue { .. } => {}
-        Error::OtherVault { .. } | Error::ForeignVault { .. } => {}
+        Error::OtherFounder { .. } | Error::OtherVault { .. } | Error::ForeignVault { .. } => {}
         Error::LinkedVault { .. } | Error::EnvironmentExists { .. } => {}
         Error::VaultExists { .. } | Error::LockHeld { .. } | Error::Interrupted => {}
         Error::Dangerous { .. } | Error::NulInValue { .. } => {}
@@ -388,6 +397,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           run `keyvault list --env dev` to see its secrets
       4   no identity at `/home/alice/.config/keyvault/identity`
           run `keyvault init` to make one, or name yours with `--identity FILE`
+      2   `KEYVAULT_IDENTITY_FILE` names a file, and was given a private key
+          pass the identity itself in `KEYVAULT_IDENTITY`; if others may have seen this one, make a new one
       4   identity `/home/al ice/identity` can be read by others (mode 0644)
           run `chmod 600 '/home/al ice/identity'`
       4   identity `/home/alice/.config/keyvault/identity` cannot be used: it is empty
@@ -422,6 +433,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           nothing was changed; give it the new value
       6   `/project/.keyvault/dev.age` is of the vault 00112233445566778899aabbccddeeff, and `KEYVAULT_VAULT_ID` names ffeeddccbbaa99887766554433221100
           it was not touched; correct `KEYVAULT_VAULT_ID`, or unset it
+      6   `/project/.keyvault/dev.age` was begun by `alice`, with a signer that `KEYVAULT_VAULT_ID` does not name
+          it was not touched; if it is to be believed, add the signer that `keyvault identity` prints for its founder, behind a comma
       6   `/project/.keyvault` is a symbolic link, and a project's vault is not followed out of its folder
           if you know where it leads, name it: `--vault /project/.keyvault`
       6   the vault found at `/project/.keyvault` belongs to another user, who could have put it there for you to find
@@ -488,6 +501,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       6   `/project/.keyvault/dev.age` has a roster, founded by `alice`, that does not continue the one this machine knows
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
       6   `/project/.keyvault/dev.age` was started by `alice`, whom this machine does not know from the vault's other environments
+          it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+      6   `/project/.keyvault/dev.age` is from before its members were changed, and writing it would give it to those who have left
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
       6   `/project/.keyvault/dev.age` cannot be compared with what this machine saw last: `/state/pin.json` is damaged
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it

@@ -37,6 +37,16 @@ pub fn is_open_to_others(status: &Stat) -> bool {
     Mode::from_raw_mode(status.st_mode).intersects(Mode::RWXG | Mode::RWXO)
 }
 
+/// Tells whether anybody but its owner may write in a file or folder.
+pub fn is_writable_by_others(status: &Stat) -> bool {
+    Mode::from_raw_mode(status.st_mode).intersects(Mode::WGRP | Mode::WOTH)
+}
+
+/// Tells whether it is a file, and not a folder, a link, a pipe or a device.
+pub fn is_regular_file(status: &Stat) -> bool {
+    FileType::from_raw_mode(status.st_mode) == FileType::RegularFile
+}
+
 /// A folder held open.
 pub struct Folder {
     handle: File,
@@ -103,8 +113,16 @@ impl Folder {
                 (made, _) => made,
             };
             let whole = match made {
-                // Where the umask took away even the owner's rights.
-                Ok(()) => rustix::fs::chmod(path, FOLDER_MODE),
+                Ok(()) => {
+                    // The new name, too, is to outlive a power failure.
+                    if let Some(Ok(parent)) = path.parent().map(File::open) {
+                        parent
+                            .sync_all()
+                            .map_err(Error::io("make the folder", path))?;
+                    }
+                    // Where the umask took away even the owner's rights.
+                    rustix::fs::chmod(path, FOLDER_MODE)
+                }
                 Err(Errno::EXIST) => Ok(()),
                 Err(error) => Err(error),
             };
@@ -300,7 +318,7 @@ fn read_at(folder: impl AsFd, path: &Path, limit: u64) -> Result<Vec<u8>, Unread
         Err(error) => return Err(Unread::Io(error.into())),
     };
     let status = rustix::fs::fstat(&file).map_err(|error| Unread::Io(error.into()))?;
-    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+    if !is_regular_file(&status) {
         return Err(Unread::NotAFile);
     }
     let size = u64::try_from(status.st_size).unwrap_or(u64::MAX);

@@ -1,9 +1,11 @@
 //! The file that holds the private key.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
@@ -13,6 +15,14 @@ use crate::store::folder::Folder;
 /// Most bytes of an identity file: age keys take 75 bytes each, an OpenSSH key
 /// 400.
 const IDENTITY_MAX: u64 = 64 << 10;
+
+/// How long a script waits for another keyvault that asks for the passphrase: for
+/// several that were started at once, each of which takes a second. One that asks a
+/// person may take for ever.
+const SCRIPT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often the lock is tried. The kernel wakes no waiter after a set time.
+const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 /// The rights of others on an identity file, none of which it may have.
 const OTHERS: u32 = 0o077;
@@ -26,18 +36,23 @@ pub struct FoundIdentity {
 }
 
 impl FoundIdentity {
-    /// Waits until no other keyvault asks for this identity's passphrase.
-    /// `waiting` is called first if one does.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
-    pub fn lock(&self, path: &Path, waiting: &mut dyn FnMut()) -> Result<()> {
-        if self.file.try_lock().is_err() {
-            waiting();
-            self.file.lock().map_err(Error::io("lock", path))?;
+    /// Waits until no other keyvault asks for this identity's passphrase:
+    /// `for_person`, who would only be asked twice, as long as it takes, after
+    /// `waiting` was called; for a script no longer than [`SCRIPT_PATIENCE`]. Then,
+    /// or where files cannot be locked, it goes on all the same.
+    pub fn lock(&self, for_person: bool, waiting: &mut dyn FnMut()) {
+        let start = Instant::now();
+        let mut told = !for_person;
+        while let Err(TryLockError::WouldBlock) = self.file.try_lock() {
+            if !for_person && start.elapsed() >= SCRIPT_PATIENCE {
+                return;
+            }
+            if !told {
+                waiting();
+                told = true;
+            }
+            thread::sleep(LOCK_RETRY);
         }
-        Ok(())
     }
 }
 

@@ -23,10 +23,10 @@ use crate::name::{EnvironmentName, MemberName, SecretName, closest};
 use crate::seal::digest::Digest;
 use crate::seal::identity::Identity;
 use crate::seal::recipient::Recipient;
-use crate::seal::signature::Signer;
+use crate::seal::signature::{Signer, SignerKey};
 use crate::seal::{Envelope, Unopened};
 use crate::store::folder::{Folder, Lock, Unread};
-use crate::store::pin::{BadPin, Pin, Pins, Sighting, Verdict};
+use crate::store::pin::{BadPin, Membership, Pin, Pins, Sighting, Verdict};
 use crate::vault::document::Plaintext;
 use crate::vault::secret::Secret;
 use crate::vault::{Environment, VaultId};
@@ -38,6 +38,9 @@ pub const PROJECT_FOLDER: &str = ".keyvault";
 const FILE_MAX: u64 = 64 << 20;
 
 const SUFFIX: &str = ".age";
+
+/// Most bytes of a `.git` that is a file: a path.
+const GIT_FILE_MAX: u64 = 64 << 10;
 
 /// A vault's folder.
 pub struct VaultStore {
@@ -65,6 +68,26 @@ pub struct OpenedFile {
     environment: Option<Environment>,
     /// Secrets that were read without the others.
     sought: BTreeMap<SecretName, Secret>,
+    /// How its roster stands to the pinned one.
+    membership: Membership,
+}
+
+/// The vault that a caller knows beforehand.
+#[derive(Clone, Debug)]
+pub struct ExpectedVault {
+    /// Its id.
+    pub id: VaultId,
+    /// The signers by one of whom each environment must have been begun; anyone,
+    /// if there are none.
+    pub founders: Vec<SignerKey>,
+}
+
+impl ExpectedVault {
+    fn accepts(&self, vault: VaultId, founder: Option<&SignerKey>) -> bool {
+        vault == self.id
+            && (self.founders.is_empty()
+                || founder.is_some_and(|founder| self.founders.contains(founder)))
+    }
 }
 
 /// Something a person should know about a file that was opened all the same.
@@ -301,8 +324,11 @@ impl VaultStore {
                 fault,
             },
             // The payload is the one we could open: only the header has changed.
+            // (If it has not, it is the identity that is another.)
             Unopened::NotForUs
-                if pin.is_some_and(|pin| pin.payload == envelope.payload_digest()) =>
+                if pin.is_some_and(|pin| {
+                    pin.payload == envelope.payload_digest() && pin.digest != envelope.digest()
+                }) =>
             {
                 Error::Untrusted {
                     path: path.clone(),
@@ -320,18 +346,18 @@ impl VaultStore {
     }
 
     /// Reads and opens an environment's file, checks who wrote it and compares it
-    /// with what this machine saw last. `expected` is the vault's id where the
-    /// caller knows it.
+    /// with what this machine saw last and with what the caller expects.
     ///
     /// # Errors
     ///
     /// [`Error::NoEnvironment`], [`Error::NotAMember`], [`Error::Untrusted`],
-    /// [`Error::OtherVault`], [`Error::Unexpected`], [`Error::Io`].
+    /// [`Error::OtherVault`], [`Error::OtherFounder`], [`Error::Unexpected`],
+    /// [`Error::Io`].
     pub fn read_environment(
         &self,
         name: &EnvironmentName,
         identity: &Identity,
-        expected: Option<VaultId>,
+        expected: Option<&ExpectedVault>,
         notices: &mut Vec<Notice>,
     ) -> Result<OpenedFile> {
         let path = self.file_path(name);
@@ -342,7 +368,7 @@ impl VaultStore {
         let (plaintext, digest) = self.decrypt(name, &envelope, identity, pin.as_ref())?;
         if let Some(pin) = &pin
             && pin.digest == digest
-            && expected.is_none_or(|expected| expected == pin.vault)
+            && expected.is_none_or(|expected| expected.accepts(pin.vault, pin.founder.as_ref()))
         {
             return Ok(OpenedFile {
                 digest,
@@ -350,6 +376,7 @@ impl VaultStore {
                 plaintext,
                 environment: None,
                 sought: BTreeMap::new(),
+                membership: Membership::Continued,
             });
         }
         let (environment, links) = self.verify(name, &plaintext)?;
@@ -369,13 +396,8 @@ impl VaultStore {
                 surprise,
             })
         };
-        if let Some(expected) = expected.filter(|expected| *expected != environment.vault) {
-            return Err(Error::OtherVault {
-                path: path.clone(),
-                found: environment.vault.to_string(),
-                expected: expected.to_string(),
-            });
-        }
+        check_expected(&path, &environment, expected)?;
+        let mut membership = Membership::Continued;
         let new_pin = match self.verdict(pin.as_ref(), &seen)? {
             Verdict::Same => None,
             Verdict::Refused(surprise) => return unexpected(surprise),
@@ -385,10 +407,11 @@ impl VaultStore {
                 }
                 Some(Pin::of(&seen))
             }
-            Verdict::Elsewhere(surprise) if !in_git_work_tree(&path) => {
+            Verdict::Elsewhere(surprise, _) if !in_git_work_tree(self.path()) => {
                 return unexpected(surprise);
             }
-            Verdict::Elsewhere(surprise) => {
+            Verdict::Elsewhere(surprise, found) => {
+                membership = found;
                 if let Some(pin) = &pin
                     && let Some(noted) = pin.noting(&seen)
                 {
@@ -413,6 +436,7 @@ impl VaultStore {
             plaintext,
             environment: Some(environment),
             sought: BTreeMap::new(),
+            membership,
         })
     }
 
@@ -422,9 +446,18 @@ impl VaultStore {
     /// # Errors
     ///
     /// As [`VaultStore::read_environment`], without [`Error::Unexpected`].
-    pub fn inspect(&self, name: &EnvironmentName, identity: &Identity) -> Result<Inspected> {
+    pub fn inspect(
+        &self,
+        name: &EnvironmentName,
+        identity: &Identity,
+        expected: Option<&ExpectedVault>,
+    ) -> Result<Inspected> {
         let path = self.file_path(name);
-        let before = self.pins.load(name).unwrap_or_default();
+        let (before, damaged) = match self.pins.load(name) {
+            Ok(before) => (before, None),
+            Err(BadPin::Damaged(pin)) => (None, Some(Surprise::PinDamaged { pin })),
+            Err(BadPin::Error(error)) => return Err(error),
+        };
         let envelope = self.read(name)?;
         let (plaintext, digest) = self.decrypt(name, &envelope, identity, before.as_ref())?;
         let (environment, links) = self.verify(name, &plaintext)?;
@@ -436,7 +469,11 @@ impl VaultStore {
             digest,
             payload,
         };
-        let verdict = self.verdict(before.as_ref(), &seen)?;
+        check_expected(&path, &environment, expected)?;
+        let verdict = match damaged {
+            Some(surprise) => Verdict::Refused(surprise),
+            None => self.verdict(before.as_ref(), &seen)?,
+        };
         let after = Pin::of(&seen);
         Ok(Inspected {
             verdict,
@@ -446,14 +483,19 @@ impl VaultStore {
     }
 
     fn pin(&self, name: &EnvironmentName) -> Result<Option<Pin>> {
-        self.pins.load(name).map_err(|bad| match bad {
+        let pin = self.pins.load(name);
+        pin.map_err(|bad| self.bad_pin(bad, name))
+    }
+
+    fn bad_pin(&self, bad: BadPin, name: &EnvironmentName) -> Error {
+        match bad {
             BadPin::Error(error) => error,
             BadPin::Damaged(pin) => Error::Unexpected {
                 path: self.file_path(name),
                 environment: name.clone(),
                 surprise: Surprise::PinDamaged { pin },
             },
-        })
+        }
     }
 
     fn verify(
@@ -477,7 +519,11 @@ impl VaultStore {
     fn verdict(&self, pin: Option<&Pin>, seen: &Sighting<'_>) -> Result<Verdict> {
         match pin {
             Some(pin) => Ok(pin.judge(seen)),
-            None => Ok(Pins::judge_new(&self.pins.load_all()?, seen)),
+            None => {
+                let pins = self.pins.load_all();
+                let pins = pins.map_err(|bad| self.bad_pin(bad, &seen.environment.name))?;
+                Ok(Pins::judge_new(&pins, seen))
+            }
         }
     }
 
@@ -559,6 +605,23 @@ impl VaultStore {
 }
 
 impl OpenedFile {
+    /// Makes sure that the file may be written on: not if that would give it back
+    /// to members who were removed since.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unexpected`].
+    pub fn check_writable(&self, name: &EnvironmentName) -> Result<()> {
+        match self.membership {
+            Membership::Continued => Ok(()),
+            Membership::Earlier => Err(Error::Unexpected {
+                path: self.path.clone(),
+                environment: name.clone(),
+                surprise: Surprise::EarlierRoster,
+            }),
+        }
+    }
+
     /// Returns one secret, read alone where that is possible.
     ///
     /// # Errors
@@ -615,13 +678,46 @@ fn first_sight(path: &Path, environment: &Environment) -> Notice {
     }
 }
 
-/// Tells whether a path lies in a git work tree, where checking out another
-/// commit is ordinary life. Somebody else's is none: whoever may write in a
-/// folder above could put one there.
-pub fn in_git_work_tree(path: &Path) -> bool {
+fn check_expected(
+    path: &Path,
+    environment: &Environment,
+    expected: Option<&ExpectedVault>,
+) -> Result<()> {
+    let path = path.to_owned();
+    match expected {
+        Some(expected) if expected.id != environment.vault => Err(Error::OtherVault {
+            path,
+            found: environment.vault.to_string(),
+            expected: expected.id.to_string(),
+        }),
+        Some(expected) if !expected.accepts(environment.vault, environment.founder_key()) => {
+            let founder = environment.roster.founder();
+            let founder = founder.map_or(&environment.updated_by, |member| &member.name);
+            Err(Error::OtherFounder {
+                path,
+                founder: founder.clone(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells whether a vault's folder lies in a git work tree, where checking out
+/// another commit is ordinary life. Somebody else's is none: whoever may write in
+/// a folder above could put one there. Nor is a folder that only has the name.
+pub fn in_git_work_tree(vault: &Path) -> bool {
     let ours = geteuid().as_raw();
-    let is_ours = |git: PathBuf| git.metadata().is_ok_and(|found| found.uid() == ours);
-    path.ancestors().any(|folder| is_ours(folder.join(".git")))
+    let is_repository = |git: PathBuf| match git.metadata() {
+        Ok(found) if found.uid() != ours => false,
+        Ok(found) if found.is_dir() => git.join("HEAD").is_file(),
+        // Of a linked work tree or a submodule (gitrepository-layout(5)).
+        Ok(_) => folder::read(&git, GIT_FILE_MAX).is_ok_and(|text| text.starts_with(b"gitdir:")),
+        Err(_) => false,
+    };
+    let above = vault.ancestors().skip(1);
+    above
+        .into_iter()
+        .any(|folder| is_repository(folder.join(".git")))
 }
 
 /// Tells whether an error means that there is nothing of that name.

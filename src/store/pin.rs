@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, Surprise, shown};
 use crate::name::EnvironmentName;
 use crate::seal::digest::{Digest, ShortDigest};
+use crate::seal::signature::SignerKey;
 use crate::store::folder::{self, Folder, Unread};
 use crate::vault::roster::Member;
 use crate::vault::{ANCESTORS_MAX, Environment, VaultId};
@@ -43,6 +44,9 @@ pub struct Pin {
     /// The roster's links, oldest first.
     roster: Vec<Digest>,
     pub members: Vec<Member>,
+    /// Who signed the first link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub founder: Option<SignerKey>,
     /// Earlier states and branches that were read in a git work tree, and that a
     /// person was told of; each is told once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -73,9 +77,18 @@ pub enum Verdict {
     Newer,
     /// It is an earlier state or a branch, by someone who may still write: what
     /// checking out another commit brings about, and an attacker too.
-    Elsewhere(Surprise),
+    Elsewhere(Surprise, Membership),
     /// It is not to be believed without a person's word.
     Refused(Surprise),
+}
+
+/// How the roster of a file stands to the pinned one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It is the same or continues it.
+    Continued,
+    /// It is an earlier one: it may have members who were removed since.
+    Earlier,
 }
 
 impl Pin {
@@ -92,6 +105,7 @@ impl Pin {
             ancestors: seen.environment.ancestors.clone(),
             roster: seen.links.to_vec(),
             members: seen.environment.roster.members().to_vec(),
+            founder: seen.environment.founder_key().copied(),
             noted: Vec::new(),
         }
     }
@@ -130,6 +144,11 @@ impl Pin {
         if !continued && !earlier {
             return Verdict::Refused(other_roster(environment));
         }
+        let membership = if continued {
+            Membership::Continued
+        } else {
+            Membership::Earlier
+        };
         let (found, pinned) = (environment.revision, self.revision);
         let descends = environment.parents.contains(&self.digest)
             || environment.ancestors.contains(&self.digest.short());
@@ -138,10 +157,11 @@ impl Pin {
             return Verdict::Newer;
         }
         if self.ancestors.contains(&seen.digest.short()) {
-            return Verdict::Elsewhere(Surprise::RolledBack {
+            let surprise = Surprise::RolledBack {
                 found,
                 seen: pinned,
-            });
+            };
+            return Verdict::Elsewhere(surprise, membership);
         }
         // It was never seen here. Whoever wrote it must be a writer still, or one
         // who left could go on writing by pretending not to have.
@@ -152,10 +172,11 @@ impl Pin {
                 && member.signer.as_ref() == signer
         });
         if still {
-            Verdict::Elsewhere(Surprise::Diverged {
+            let surprise = Surprise::Diverged {
                 found,
                 seen: pinned,
-            })
+            };
+            Verdict::Elsewhere(surprise, membership)
         } else {
             Verdict::Refused(other_roster(environment))
         }
@@ -207,13 +228,24 @@ impl Pins {
         }
     }
 
-    /// Returns the pins of the vault, those that are damaged left out.
+    /// Returns the pins of the vault.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::error::Error::Io), where the folder is there and
-    /// cannot be read.
-    pub fn load_all(&self) -> Result<Vec<Pin>> {
+    /// [`BadPin`]: one that cannot be used may be the one that would object.
+    pub fn load_all(&self) -> Result<Vec<Pin>, BadPin> {
+        let pins = self.load_each().map_err(BadPin::Error)?;
+        pins.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// Returns those pins of the vault that can be used, for what they tell
+    /// and where nothing is judged by them.
+    pub fn load_usable(&self) -> Vec<Pin> {
+        let pins = self.load_each().unwrap_or_default();
+        pins.into_iter().flatten().flatten().collect()
+    }
+
+    fn load_each(&self) -> Result<Vec<Result<Option<Pin>, BadPin>>> {
         let Some(path) = &self.path else {
             return Ok(Vec::new());
         };
@@ -228,9 +260,7 @@ impl Pins {
         };
         let names = folder.names()?;
         let pins = names.iter().filter(|name| name.ends_with(SUFFIX));
-        Ok(pins
-            .filter_map(|name| read(&path.join(name)).ok().flatten())
-            .collect())
+        Ok(pins.map(|name| read(&path.join(name))).collect())
     }
 
     /// Judges the first file of an environment by the vault's other pins: it must
@@ -253,6 +283,24 @@ impl Pins {
             Verdict::Refused(Surprise::UnknownFounder {
                 founder: founder.name.clone(),
             })
+        }
+    }
+
+    /// Forgets the other environments of a vault: those of one that was here
+    /// before. What cannot be removed stays.
+    pub fn forget_others(&self, name: &EnvironmentName) {
+        let Some(path) = &self.path else { return };
+        let Ok(Some(folder)) = Folder::open(path, true) else {
+            return;
+        };
+        let Ok(lock) = folder.lock(&mut || {}) else {
+            return;
+        };
+        let kept = file_name(name);
+        for name in folder.names().unwrap_or_default() {
+            if name.ends_with(SUFFIX) && name != kept {
+                let _ = lock.remove(&name);
+            }
         }
     }
 

@@ -19,7 +19,7 @@ pub fn report(ui: &Ui, error: &anyhow::Error) -> u8 {
     }
     let known = error.downcast_ref::<Error>();
     let code = known.map_or(Code::Other, Error::code) as u8;
-    let hint = known.and_then(Error::hint);
+    let hint = known.and_then(Error::hint).map(|hint| ui.as_typed(&hint));
     let message = format!("{error:#}");
     ui.write_news(&match ui.format {
         Format::Human => {

@@ -71,6 +71,9 @@ pub struct Ui {
     pub color: Color,
     /// Whether a person may be asked.
     pub input: bool,
+    /// The options that say where, as they were typed: commands that are to be
+    /// pasted have them, too.
+    pub place: String,
 }
 
 impl Ui {
@@ -150,6 +153,16 @@ impl Ui {
         write_json(&mut out, &json!({ "secrets": secrets }))
             .and_then(|()| out.flush())
             .map_err(Error::Output)
+    }
+
+    /// Writes the commands in a hint as this one was typed: with the same vault and
+    /// identity.
+    pub fn as_typed(&self, hint: &str) -> String {
+        const COMMAND: &str = "`keyvault ";
+        if self.place.is_empty() || hint.contains("--vault") {
+            return hint.to_owned();
+        }
+        hint.replace(COMMAND, &format!("{COMMAND}{} ", self.place))
     }
 
     /// Says something that a person may want to know, on stderr.

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::name::{EnvironmentName, MemberName, Remark, SecretName, Tag, closest};
 use crate::seal::digest::{Digest, Fingerprint, ShortDigest, hex_text};
-use crate::seal::signature::Signer;
+use crate::seal::signature::{Signer, SignerKey};
 use crate::secret_value::SecretValue;
 use crate::timestamp::Timestamp;
 use crate::vault::roster::{Member, Roster, Scope};
@@ -170,6 +170,11 @@ impl Environment {
             vault: self.vault,
             environment: &self.name,
         }
+    }
+
+    /// Returns the signer of whoever began it.
+    pub fn founder_key(&self) -> Option<&SignerKey> {
+        self.roster.founder()?.signer.as_ref()
     }
 
     /// Makes this the state that follows the one in the file of this digest.

@@ -51,7 +51,7 @@ fn takes_the_value_of_a_variable() {
     sandbox
         .refused(&["add", "B", "--from-env", "NO_SUCH"])
         .exits(2)
-        .says("`NO_SUCH` is not set");
+        .says("`--from-env` names is not set");
 }
 
 #[test]
@@ -196,8 +196,13 @@ fn without_a_value_nothing_is_added() {
     ");
     sandbox
         .refused(&["add", "A", "--from-file", "no-such-file"])
-        .exits(1);
-    sandbox.refused(&["add", "A", "--from-file", "."]).exits(1);
+        .exits(2);
+    sandbox.refused(&["add", "A", "--from-file", "."]).exits(2);
+    // One `$` too many, and a value stands where a name should.
+    for option in ["--from-env", "--from-file"] {
+        let refusal = sandbox.refused(&["add", "A", option, CANARY]);
+        assert!(!refusal.stderr.contains(CANARY), "{refusal}");
+    }
 }
 
 #[test]

@@ -147,3 +147,65 @@ fn a_writer_that_was_stopped_is_noticed() {
     sandbox.run(&["add", "A", "--generate", "20"]).succeeds();
     assert!(!sandbox.run(&["doctor"]).text().contains("stopped"));
 }
+
+#[test]
+fn what_no_command_mends_has_none() {
+    let sandbox = Sandbox::new();
+    let target = sandbox.project().join("target");
+    fs::write(&target, "").expect("written");
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).expect("set");
+    std::os::unix::fs::symlink(&target, sandbox.vault().join("linked.age")).expect("linked");
+    let doctor = sandbox.run(&["doctor"]).exits(8);
+    assert!(!doctor.text().contains("chmod"), "{doctor}");
+    fs::remove_file(sandbox.vault().join("linked.age")).expect("removed");
+
+    let identity = fs::read_to_string(sandbox.identity()).expect("read");
+    let key = identity
+        .lines()
+        .find(|line| line.starts_with("AGE-SECRET-"));
+    let in_ci = sandbox.variable("KEYVAULT_IDENTITY", key.expect("a key"));
+    assert_snapshot!(in_ci.run(&["doctor"]), @"
+    --- stdout ---
+    note     identity: `KEYVAULT_IDENTITY` has no passphrase: whoever reads it opens your vaults
+    ok       vault: `[sandbox]/project/.keyvault`
+    ok       environment dev: as this machine saw it last
+    [exit 0]
+    ");
+}
+
+#[test]
+fn a_vault_that_the_variable_does_not_name_is_a_problem() {
+    let sandbox = Sandbox::new().variable("KEYVAULT_VAULT_ID", "0".repeat(32));
+    let doctor = sandbox.run(&["doctor", "-q"]).exits(8);
+    assert!(doctor.text().contains("KEYVAULT_VAULT_ID"), "{doctor}");
+}
+
+#[test]
+fn folders_that_others_may_write_in_are_a_problem() {
+    let sandbox = Sandbox::new();
+    let state = sandbox.home().join(".local/state/keyvault");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("set");
+    let doctor = sandbox.run(&["doctor"]).exits(8);
+    let mend = format!("run `chmod 700 {}`", state.display());
+    assert!(doctor.text().contains(&mend), "{doctor}");
+}
+
+/// It may be somebody else's, and what is unlocked must be out of its reach.
+#[test]
+fn what_a_repository_s_configuration_names_is_not_run() {
+    let Some(git) = tool("git") else { return };
+    let sandbox = Sandbox::new();
+    let run = |arguments: &[&str]| {
+        sandbox
+            .finish(sandbox.other(&git).args(arguments))
+            .succeeds()
+    };
+    run(&["init", "-q"]);
+    run(&["config", "core.fsmonitor", "touch ran; false"]);
+    sandbox.run(&["doctor"]).exits(8);
+    assert!(!sandbox.project().join("ran").exists(), "it was run");
+    // What is asked about is the files, whatever the folder is.
+    fs::write(sandbox.project().join(".gitignore"), "*.age\n").expect("written");
+    let doctor = sandbox.run(&["doctor"]);
+    assert!(doctor.text().contains("the vault is ignored"), "{doctor}");
+}

@@ -111,6 +111,39 @@ fn removing_one_takes_its_file_alone() {
 }
 
 #[test]
+fn a_vault_keeps_its_id_when_its_last_environment_goes() {
+    let sandbox = Sandbox::new();
+    let id = |sandbox: &Sandbox| sandbox.run(&["env", "list", "--json"]).json()["vault"].clone();
+    let before = id(&sandbox);
+    sandbox.run(&["env", "remove", "dev", "--yes"]).succeeds();
+    assert!(id(&sandbox).is_null(), "there is nothing that has it");
+    sandbox.run(&["env", "create", "prod"]).succeeds();
+    assert_eq!(id(&sandbox), before);
+
+    // A new one in its place has another, and nothing of the old.
+    std::fs::remove_dir_all(sandbox.vault()).expect("removed");
+    sandbox.run(&["init", "-e", "staging"]).succeeds();
+    assert_ne!(id(&sandbox), before);
+    sandbox.run(&["env", "create", "prod"]).succeeds();
+    let list = ["list", "-q", "-e", "prod"];
+    sandbox.run(&list).succeeds().says_nothing();
+}
+
+#[test]
+fn what_one_pastes_has_the_vault_that_was_named() {
+    let sandbox = Sandbox::new();
+    let elsewhere = sandbox.root().join("elsewhere");
+    std::fs::rename(sandbox.vault(), &elsewhere).expect("renamed");
+    let path = crate::sandbox::text(&elsewhere);
+    assert_snapshot!(sandbox.refused(&["list", "--vault", path, "-e", "no"]), @"
+    --- stderr ---
+    keyvault: error: no environment `no` in `[sandbox]/elsewhere`
+    keyvault: hint: run `keyvault --vault [sandbox]/elsewhere env list` to see those there are, or `keyvault --vault [sandbox]/elsewhere env create no`
+    [exit 3]
+    ");
+}
+
+#[test]
 fn a_command_that_writes_takes_one() {
     let sandbox = Sandbox::new();
 

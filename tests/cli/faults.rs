@@ -294,7 +294,8 @@ impl Story<'_> {
         };
         let injected = trace.contains("(INJECTED)");
         assert!(injected, "{injection}\nit did not come to pass\n{trace}");
-        let failed = transcript.stderr.starts_with("keyvault: error: ");
+        let mut lines = transcript.stderr.lines();
+        let failed = lines.any(|line| line.starts_with("keyvault: error: "));
         let ended = transcript.code == Some(0) || failed || call.is_news();
         assert!(ended, "{injection}\n{transcript}");
         if call.changes && !call.is_news() {

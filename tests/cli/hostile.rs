@@ -16,7 +16,9 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use insta::assert_snapshot;
 use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::geteuid;
+use sha2::{Digest, Sha256};
 
+use crate::forge;
 use crate::sandbox::{CANARY, Sandbox, Transcript, skip, text, tool, value_of};
 
 /// What a refusal that does not read, parse or wait takes at most, on a machine
@@ -120,6 +122,51 @@ impl Stranger {
     fn signed(&self, document: &str) -> String {
         two_lines(document, &self.sign("keyvault/document/v1", document))
     }
+}
+
+/// Makes the state that follows a vault file of one member: a reader has joined.
+fn with_a_reader(identity_file: &str, file: &[u8]) -> Vec<u8> {
+    let identity = forge::identity(identity_file);
+    let reader = age::x25519::Identity::generate().to_public();
+    let digest = hex(&Sha256::digest(file));
+    forge::resigned(identity_file, file, |document| {
+        let value: serde_json::Value = serde_json::from_str(document).expect("JSON");
+        let of_link = |name: &str| value["roster"][0][name].as_str().expect("text").to_owned();
+        let (by, at) = (of_link("by"), of_link("at"));
+        let members = between(document, r#""roster":[{"members":"#, r#","by":"#);
+        let scope = format!(
+            r#"{{"vault":{},"environment":{},"previous":"#,
+            value["vault"], value["environment"]
+        );
+        let first = format!(r#"{scope}null,"members":{members},"by":"{by}","at":"{at}"}}"#);
+        let previous = hex(&Sha256::digest(first.as_bytes()));
+        let joined = members.trim_end_matches(']').to_owned()
+            + &format!(r#",{{"name":"reader","recipient":"{reader}","added_at":"{at}"}}]"#);
+        let second = format!(r#"{scope}"{previous}","members":{joined},"by":"{by}","at":"{at}"}}"#);
+        let signature = forge::signature(&identity, "keyvault/roster/v1", &second);
+        let link = format!(
+            r#",{{"members":{joined},"by":"{by}","at":"{at}","signature":"{signature}"}}],"secrets""#
+        );
+        let revision = value["revision"].as_u64().expect("a number");
+        let parents = format!(r#""parents":{}"#, value["parents"]);
+        document
+            .replacen(
+                &format!(r#""revision":{revision}"#),
+                &format!(r#""revision":{}"#, revision + 1),
+                1,
+            )
+            .replacen(&parents, &format!(r#""parents":["{digest}"]"#), 1)
+            .replacen(r#"],"secrets""#, &link, 1)
+    })
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let rest = text.split_once(start).expect("it begins").1;
+    rest.split_once(end).expect("it ends").0
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The same person at another machine, which has seen nothing yet.
@@ -290,7 +337,7 @@ fn another_branch_of_history_is_refused() {
 fn in_a_git_work_tree_an_older_copy_is_told_once() {
     let (sandbox, older) = with_an_older_copy();
     let newest = fs::read(sandbox.dev()).expect("read");
-    fs::create_dir(sandbox.project().join(".git")).expect("made");
+    sandbox.make_git_work_tree();
     fs::write(sandbox.dev(), older).expect("written");
 
     assert_snapshot!(sandbox.run(&["get", "A"]), @"
@@ -310,7 +357,7 @@ fn in_a_git_work_tree_an_older_copy_is_told_once() {
 #[test]
 fn in_a_git_work_tree_a_quiet_command_does_not_use_the_warning_up() {
     let (sandbox, older) = with_an_older_copy();
-    fs::create_dir(sandbox.project().join(".git")).expect("made");
+    sandbox.make_git_work_tree();
     fs::write(sandbox.dev(), older).expect("written");
 
     sandbox.run(&["get", "A", "-q"]).succeeds().says_nothing();
@@ -349,7 +396,7 @@ fn in_a_git_work_tree_another_branch_is_told_once_and_can_be_written() {
 fn a_git_work_tree_excuses_no_forgery() {
     let Some(age) = Age::find() else { return };
     let (sandbox, file) = with_a_file_of_another_vault(&age);
-    fs::create_dir(sandbox.project().join(".git")).expect("made");
+    sandbox.make_git_work_tree();
     let (vault, recipient) = (vault_id(&sandbox), recipient(&sandbox));
     let alice = Stranger::calling_themselves("alice");
     let document = alice.document(&vault, "dev", &recipient);
@@ -1006,10 +1053,9 @@ fn an_environment_that_a_stranger_started_is_refused_until_it_is_trusted() {
     ");
     sandbox.run(&["get", "A"]).succeeds().says_nothing();
     // Not even in a work tree, where a pull may have brought it.
-    let git = sandbox.project().join(".git");
-    fs::create_dir(&git).expect("made");
+    sandbox.make_git_work_tree();
     sandbox.refused(&get).exits(6);
-    fs::remove_dir(git).expect("removed");
+    fs::remove_dir_all(sandbox.project().join(".git")).expect("removed");
 
     let trusted = sandbox.run(&["trust", "--env", "prod", "--yes"]);
     assert_snapshot!(without_ids(&trusted), @"
@@ -1041,6 +1087,120 @@ fn an_environment_of_another_vault_is_refused_until_it_is_trusted() {
 }
 
 #[test]
+fn the_founder_s_signer_pins_it_as_well() {
+    let Some(age) = Age::find() else { return };
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let (id, ours) = (vault_id(&sandbox), recipient(&sandbox));
+    let listed = sandbox.run(&["env", "list", "--json"]).json();
+    let founder = listed["environments"][0]["founder"].as_str();
+    let line = sandbox.run(&["identity"]).succeeds();
+    assert_eq!(founder, line.text().trim_end().split(' ').next_back());
+    let pinned = format!("{id},{}", founder.expect("a signer"));
+
+    let ci = another_machine(&sandbox).variable("KEYVAULT_VAULT_ID", &pinned);
+    ci.run(&["get", "A"]).succeeds().says_nothing();
+    ci.run(&["get", "A"]).succeeds().says_nothing();
+
+    // Whoever knows the id and a recipient can make all the rest.
+    let mallory = Stranger::calling_themselves("alice");
+    let forged = age.seal(
+        &[&ours],
+        mallory.signed(&mallory.document(&id, "dev", &ours)),
+    );
+    let ci = another_machine(&sandbox).variable("KEYVAULT_VAULT_ID", &pinned);
+    fs::write(ci.dev(), forged).expect("written");
+    assert_snapshot!(ci.refused(&["get", "A"]), @"
+    --- stderr ---
+    keyvault: error: `[sandbox]/project/.keyvault/dev.age` was begun by `alice`, with a signer that `KEYVAULT_VAULT_ID` does not name
+    keyvault: hint: it was not touched; if it is to be believed, add the signer that `keyvault identity` prints for its founder, behind a comma
+    [exit 6]
+    ");
+    ci.refused(&["trust", "--yes"]).exits(6);
+    ci.refused(&["env", "remove", "dev", "--yes"]).exits(6);
+}
+
+#[test]
+fn an_earlier_roster_is_read_in_a_git_work_tree_and_not_written() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let before = fs::read(sandbox.dev()).expect("read");
+    let identity = fs::read_to_string(sandbox.identity()).expect("read");
+    fs::write(sandbox.dev(), with_a_reader(&identity, &before)).expect("written");
+    sandbox.run(&["get", "A"]).succeeds().says_nothing();
+    let listed = sandbox.run(&["env", "list", "--json"]).json();
+    assert_eq!(listed["environments"][0]["members"][1], "reader");
+
+    // With members as they were: the one who joined is not among them, or, the
+    // other way round, one who left still is.
+    fs::write(sandbox.dev(), &before).expect("written");
+    sandbox.refused(&["get", "A"]).exits(6);
+    sandbox.make_git_work_tree();
+    sandbox
+        .run(&["get", "A"])
+        .succeeds()
+        .says("in a git work tree");
+    assert_snapshot!(sandbox.refused_with_stdin(&["add", "B"], CANARY), @"
+    --- stderr ---
+    keyvault: error: `[sandbox]/project/.keyvault/dev.age` is from before its members were changed, and writing it would give it to those who have left
+    keyvault: hint: it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+    [exit 6]
+    ");
+
+    sandbox.run(&["trust", "--yes"]).succeeds();
+    sandbox.add("B", CANARY);
+}
+
+#[test]
+fn another_identity_is_not_taken_for_damage() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let stranger = Sandbox::new();
+    let identity = stranger.identity();
+
+    let refusal = sandbox.refused(&["get", "A", "-i", text(&identity)]);
+
+    refusal
+        .exits(4)
+        .says("it is not a member of environment `dev`");
+}
+
+#[test]
+fn a_damaged_pin_lets_no_other_vault_in() {
+    let Some(age) = Age::find() else { return };
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let ours = recipient(&sandbox);
+    let mallory = Stranger::calling_themselves("mallory");
+    let document = mallory.document(&vault_id(&sandbox), "prod", &ours);
+    let prod = age.seal(&[&ours], mallory.signed(&document));
+    fs::write(sandbox.vault().join("prod.age"), prod).expect("written");
+    let pins = fs::read_dir(sandbox.pins())
+        .expect("listed")
+        .flatten()
+        .next();
+    let pin = pins.expect("a vault's").path().join("dev.json");
+    fs::write(&pin, "{").expect("written");
+
+    let get = sandbox.refused(&["get", "A", "-e", "prod"]);
+    get.exits(6).says("is damaged");
+    let doctor = sandbox.run(&["doctor"]).exits(8);
+    assert!(doctor.text().contains("dev.json` is damaged"), "{doctor}");
+
+    fs::remove_file(sandbox.vault().join("prod.age")).expect("removed");
+    sandbox.run(&["trust", "--yes"]).succeeds();
+    sandbox.run(&["get", "A"]).succeeds().says_nothing();
+}
+
+#[test]
+fn a_folder_that_is_only_named_as_git_s_excuses_nothing() {
+    let (sandbox, older) = with_an_older_copy();
+    fs::write(sandbox.dev(), older).expect("written");
+    for folder in [sandbox.vault(), sandbox.project()] {
+        fs::create_dir(folder.join(".git")).expect("made");
+        sandbox.refused(&["get", "A"]).exits(6);
+    }
+    fs::write(sandbox.vault().join(".git/HEAD"), "ref: refs/heads/main\n").expect("written");
+    sandbox.refused(&["get", "A"]).exits(6);
+}
+
+#[test]
 fn the_vault_s_id_pins_it_where_nothing_was_seen_before() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     let id = vault_id(&sandbox);
@@ -1062,8 +1222,8 @@ fn the_vault_s_id_pins_it_where_nothing_was_seen_before() {
     let ci = another_machine(&sandbox).variable("KEYVAULT_VAULT_ID", "the one in dev");
     assert_snapshot!(ci.refused(&["get", "A"]), @"
     --- stderr ---
-    keyvault: error: `KEYVAULT_VAULT_ID` is not the id of a vault, 32 hexadecimal digits
-    keyvault: hint: run `keyvault env list --json` where the vault is known to see its id
+    keyvault: error: `KEYVAULT_VAULT_ID` is not the id of a vault, 32 hexadecimal digits, with signers behind commas
+    keyvault: hint: run `keyvault env list --json` where the vault is known to see both
     [exit 2]
     ");
 }

@@ -81,6 +81,13 @@ fn without_a_passphrase_or_the_word_for_none_nothing_is_made() {
 }
 
 #[test]
+fn where_no_folder_can_be_made_no_identity_is() {
+    let sandbox = Sandbox::empty();
+    let init = ["init", "--no-passphrase", "--vault", "/proc/none/vault"];
+    sandbox.refused(&init).exits(1);
+}
+
+#[test]
 fn the_personal_vault_serves_where_there_is_no_project() {
     let sandbox = Sandbox::empty();
     sandbox
@@ -148,7 +155,7 @@ fn a_vault_may_be_named() {
 #[test]
 fn in_a_git_work_tree_says_that_it_may_be_committed() {
     let sandbox = Sandbox::empty();
-    fs::create_dir(sandbox.project().join(".git")).expect("made");
+    sandbox.make_git_work_tree();
 
     sandbox
         .run(&["init", "--no-passphrase"])

@@ -216,6 +216,58 @@ fn of_many_who_make_a_vault_one_does() {
 }
 
 #[test]
+fn vaults_that_begin_at_once_are_one() {
+    let sandbox = Sandbox::empty();
+    let makers: Vec<Child> = ["a", "b", "c", "d"]
+        .iter()
+        .map(|name| {
+            start(
+                &mut sandbox.command(&["init", "--no-passphrase", "-e", name]),
+                "",
+            )
+        })
+        .collect();
+    let ends = makers.into_iter().map(|maker| maker.wait_with_output());
+    let codes = ends.map(|end| end.expect("it ends").status.code());
+    let mut codes: Vec<_> = codes.collect();
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(7), Some(7), Some(7)]);
+
+    let makers: Vec<Child> = ["e", "f", "g", "h"]
+        .iter()
+        .map(|name| start(&mut sandbox.command(&["env", "create", name]), ""))
+        .collect();
+    for maker in makers {
+        succeeds(maker);
+    }
+    for name in ["e", "f", "g", "h"] {
+        sandbox.run(&["list", "-q", "-e", name]).succeeds();
+    }
+}
+
+#[test]
+fn secrets_for_an_environment_that_is_made_for_them_are_all_there() {
+    let sandbox = Sandbox::new();
+    let names = ["A", "B", "C", "D"];
+    let writers: Vec<Child> = names
+        .iter()
+        .map(|name| {
+            let add = ["add", name, "-e", "new", "--create-env"];
+            start(&mut sandbox.command(&add), &value_of(name))
+        })
+        .collect();
+    for writer in writers {
+        succeeds(writer);
+    }
+    for name in names {
+        assert_eq!(
+            sandbox.run(&["get", name, "-e", "new"]).text(),
+            value_of(name)
+        );
+    }
+}
+
+#[test]
 fn many_commands_at_once_ask_for_the_passphrase_once() {
     if !has_session_cache() {
         return;

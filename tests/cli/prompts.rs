@@ -420,15 +420,19 @@ fn ctrl_z_at_a_prompt_stops_the_job_and_fg_asks_again() {
         let (text, _) = terminal.prompt();
         assert!(text.contains("Stopped"), "{text}");
         assert_eq!(terminal.run("stty -a"), before);
-        for again in ["fg", "bg; fg"] {
-            terminal.line(again);
-            terminal.expect(prompt);
-            terminal.echoes(false);
-            if again == "fg" {
-                terminal.control('z');
-                terminal.prompt();
-            }
-        }
+        terminal.line("fg");
+        terminal.expect(prompt);
+        terminal.echoes(false);
+        terminal.control('z');
+        terminal.prompt();
+        // In the background it waits until it may ask.
+        terminal.run("bg");
+        eventually("it is stopped", || {
+            terminal.run("jobs").0.contains("Stopped")
+        });
+        terminal.line("fg");
+        terminal.expect(prompt);
+        terminal.echoes(false);
         terminal.enter(typed);
         let (text, code) = terminal.prompt();
         assert!(text.contains(answer), "{text}");

@@ -176,6 +176,13 @@ impl Sandbox {
         path
     }
 
+    /// Makes the project what git takes for a work tree.
+    pub fn make_git_work_tree(&self) {
+        let git = self.project().join(".git");
+        fs::create_dir(&git).expect("made");
+        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").expect("written");
+    }
+
     /// Adds a secret by stdin.
     pub fn add(&self, name: &str, value: &str) {
         // What is piped in loses one line feed, which a value may have.

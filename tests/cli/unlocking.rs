@@ -99,7 +99,7 @@ fn a_named_identity_that_is_missing_is_not_replaced_by_another() {
     assert_snapshot!(sandbox.refused(&["--identity", text(&missing), "get", "A"]), @"
     --- stderr ---
     keyvault: error: no identity at `[sandbox]/missing`
-    keyvault: hint: run `keyvault init` to make one, or name yours with `--identity FILE`
+    keyvault: hint: run `keyvault --identity [sandbox]/missing init` to make one, or name yours with `--identity FILE`
     [exit 4]
     ");
     let sandbox = sandbox.variable("KEYVAULT_IDENTITY_FILE", &missing);
@@ -253,6 +253,7 @@ fn a_file_that_does_not_give_the_passphrase_is_named() {
     [exit 4]
     ");
     refused("");
+    refused(&"long ".repeat(1000)).says("longer than 4096 bytes");
     refused(&format!("{PASSPHRASE}\n\n"));
     refused(&format!(" {PASSPHRASE}\n"));
     for path in [sandbox.project().join("missing"), sandbox.home()] {
@@ -429,6 +430,47 @@ fn a_passphrase_is_given_once_in_a_session() {
     sandbox.refused(&["get", "A"]).exits(4);
 }
 
+/// It would come out the same, and be said to be new.
+#[test]
+fn a_new_passphrase_is_not_taken_from_where_the_old_one_is() {
+    let (sandbox, file) = locked_with_passphrase();
+    let before = sandbox.snapshot();
+    let change = ["identity", "--new-passphrase"];
+    let refusal = sandbox.finish(&mut with_passphrase(&sandbox, &file, &change));
+    assert_snapshot!(refusal, @"
+    --- stderr ---
+    keyvault: error: where the old passphrase comes from, no new one does
+    keyvault: hint: run it in a terminal, which asks; or run `keyvault identity --no-passphrase` first, and then change the file or the command
+    [exit 2]
+    ");
+    assert!(sandbox.snapshot() == before, "something was left behind");
+}
+
+#[test]
+fn a_script_does_not_wait_for_a_person_at_a_prompt() {
+    let (sandbox, file) = locked_with_passphrase();
+    let mut terminal = Terminal::start(&sandbox, &["get", "A"]);
+    terminal.expect("Passphrase for ~/.config/keyvault/identity: ");
+    unlock(&sandbox, &file);
+}
+
+#[test]
+fn a_private_key_in_the_place_of_its_file_is_not_repeated() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let (secret, _) = identity();
+    let by_option = sandbox.refused(&["get", "A", "-i", &secret]).exits(2);
+    let sandbox = sandbox.variable("KEYVAULT_IDENTITY_FILE", &secret);
+    let by_variable = sandbox.refused(&["get", "A"]).exits(2);
+    let init = sandbox.refused(&["init", "--no-passphrase", "--vault", "new"]);
+    let exec = sandbox
+        .refused(&["exec", "--json", "--", "true"])
+        .exits(125);
+    for refusal in [by_option, by_variable, init, exec] {
+        let said = refusal.to_string();
+        assert!(!said.contains(&secret[..20]), "it was repeated");
+    }
+}
+
 #[test]
 fn a_new_identity_is_open_in_the_session_that_made_it() {
     if !has_session_cache() {
@@ -436,8 +478,12 @@ fn a_new_identity_is_open_in_the_session_that_made_it() {
     }
     let (sandbox, file) = locked_with_passphrase();
     unlock(&sandbox, &file);
-    let again = &mut with_passphrase(&sandbox, &file, &["identity", "--new-passphrase"]);
-    sandbox.finish(again).succeeds();
+    let mut terminal = Terminal::start(&sandbox, &["identity", "--new-passphrase"]);
+    for prompt in ["New passphrase for your identity: ", "The same once more: "] {
+        terminal.expect(prompt);
+        terminal.enter("another");
+    }
+    assert_eq!(terminal.end().code, Some(0));
     sandbox.run(&["get", "A"]).succeeds();
     sandbox.run(&["lock"]).succeeds();
     sandbox.refused(&["get", "A"]).exits(4);
