@@ -397,11 +397,20 @@ impl Stop {
 
     /// Returns the subcommand that the line names, if it can be told.
     fn subcommand(&self) -> Option<String> {
-        let matches = command()
-            .ignore_errors(true)
-            .try_get_matches_from(&self.arguments)
-            .ok()?;
-        matches.subcommand_name().map(str::to_owned)
+        let command = command().ignore_errors(true);
+        let matches = command.try_get_matches_from(&self.arguments).ok();
+        let found = matches.and_then(|matches| matches.subcommand_name().map(str::to_owned));
+        // Behind an option that is not known, clap does not look.
+        let mut words = self
+            .arguments
+            .iter()
+            .skip(1)
+            .filter(|word| !is_option(word));
+        found.or_else(|| {
+            let all = Cli::command();
+            let word = words.next()?.to_str()?;
+            Some(all.find_subcommand(word)?.get_name().to_owned())
+        })
     }
 }
 

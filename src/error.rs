@@ -7,9 +7,10 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::name::{EnvironmentName, MemberName, Remark, SecretName};
+use crate::name::{EnvironmentName, MemberName, Remark, SecretName, is_invisible_order};
 use crate::timestamp::Timestamp;
 
 /// The exit codes, as `--help` and README publish them (DESIGN, section 5).
@@ -72,7 +73,7 @@ pub enum Error {
     /// A value stood on the command line. It is not repeated here.
     ValueOnCommandLine {
         verb: &'static str,
-        name: Option<SecretName>,
+        name: SecretName,
     },
     /// A question could not be asked, and has a flag that answers it.
     Unasked {
@@ -458,14 +459,11 @@ impl Error {
             ),
 
             Self::Usage { message, hint } => (Code::Usage, message.clone(), Some(hint.clone())),
-            Self::ValueOnCommandLine { verb, name } => {
-                let name = name.as_ref().map_or("NAME", SecretName::as_str);
-                (
-                    Code::Usage,
-                    "a value is never taken from the command line, where `ps` and the shell's history show it; it was not read".to_owned(),
-                    Some(format!("run `keyvault {verb} {name}` and type it, or pipe it in: `… | keyvault {verb} {name}`; if it was a real one, clear it from the history")),
-                )
-            }
+            Self::ValueOnCommandLine { verb, name } => (
+                Code::Usage,
+                "a value is never taken from the command line, where `ps` and the shell's history show it; it was not read".to_owned(),
+                Some(format!("run `keyvault {verb} {name}` and type it, or pipe it in: `… | keyvault {verb} {name}`; if it was a real one, clear it from the history")),
+            ),
             Self::Unasked { question, flag } => (
                 Code::Usage,
                 format!("{question} was not asked: there is no terminal, or input is switched off"),
@@ -733,27 +731,41 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Writes a path for a person. Its control characters are escaped: a folder
-/// may be named by someone else.
+/// Writes a path for a person. What a terminal would obey, or show in another
+/// order, is escaped: a folder may be named by someone else.
 pub fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
     text.chars()
         .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
+            let escaped = is_unshowable(c).then(|| c.escape_default());
             let plain = escaped.is_none().then_some(c);
             escaped.into_iter().flatten().chain(plain)
         })
         .collect()
 }
 
-/// Writes a path as one word of a shell command.
+fn is_unshowable(c: char) -> bool {
+    c.is_control() || is_invisible_order(c)
+}
+
+/// Writes a path as one word of a shell command: as it is, in quotes, or where
+/// those could not be pasted in the `$'…'` of bash, zsh and POSIX.1-2024.
 pub fn shell_word(path: &Path) -> String {
-    let text = shown(path);
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@%:,".contains(&b);
-    if !text.is_empty() && text.bytes().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
+    let bytes = path.as_os_str().as_bytes();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+@%:,".contains(byte);
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.is_empty() && bytes.iter().all(plain) => text.to_owned(),
+        Ok(text) if !text.contains(is_unshowable) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+        _ => {
+            let escaped = bytes.iter().map(|byte| match byte {
+                byte if plain(byte) => char::from(*byte).to_string(),
+                // Three digits, so that none behind it is taken for another.
+                byte => format!(r"\{byte:03o}"),
+            });
+            format!("$'{}'", escaped.collect::<String>())
+        }
     }
 }
 
@@ -767,12 +779,14 @@ mod tests {
     #[test]
     fn a_path_cannot_carry_a_terminal_escape() {
         assert_eq!(shown(Path::new("/tmp/\u{1b}[2J/é")), "/tmp/\\u{1b}[2J/é");
+        assert_eq!(shown(Path::new("a\u{202e}b")), "a\\u{202e}b");
     }
 
     #[test]
     fn a_path_with_a_quote_is_still_one_word() {
         assert_eq!(shell_word(Path::new("/a/b-c_1.age")), "/a/b-c_1.age");
         assert_eq!(shell_word(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+        assert_eq!(shell_word(Path::new("/é\n1")), r"$'/\303\251\0121'");
     }
 
     #[test]

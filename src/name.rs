@@ -137,7 +137,7 @@ checked_text!(
 
 /// Unicode's line separators and its explicit directional marks (UAX #9), with
 /// which a text can look like another on a terminal.
-fn is_invisible_order(c: char) -> bool {
+pub fn is_invisible_order(c: char) -> bool {
     matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -46,13 +46,13 @@ pub fn run(args: &IdentityArgs, cx: &Context) -> Result<()> {
         Some(Line { recipient, signer })
     });
     Ok(cx.ui.answer(&Public {
-        keys: lines.collect(),
+        recipients: lines.collect(),
     })?)
 }
 
 #[derive(Serialize)]
 struct Public {
-    keys: Vec<Line>,
+    recipients: Vec<Line>,
 }
 
 #[derive(Serialize)]
@@ -63,7 +63,7 @@ struct Line {
 
 impl Report for Public {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.keys
+        self.recipients
             .iter()
             .try_for_each(|line| writeln!(out, "{} ed25519:{}", line.recipient, line.signer))
     }

@@ -99,20 +99,21 @@ impl<'a> State<'a> {
     }
 
     /// Returns the members that `other` does not have.
-    fn without(&self, other: &Self) -> Vec<&MemberName> {
-        let names = self.members.iter().map(|member| &member.name);
-        names.filter(|name| other.member(name).is_none()).collect()
+    fn without(&self, other: &Self) -> Vec<&'a Member> {
+        let members = self.members.iter().copied();
+        members
+            .filter(|member| other.member(&member.name).is_none())
+            .collect()
     }
 
-    /// Returns the members that `other` has with other keys.
-    fn changed(&self, other: &Self) -> Vec<&MemberName> {
-        let has_other_keys = |member: &&&Member| {
+    /// Returns the members that `other` has with another recipient or signer.
+    fn changed(&self, other: &Self) -> Vec<&'a Member> {
+        let is_changed = |member: &&Member| {
             other.member(&member.name).is_some_and(|known| {
                 known.recipient != member.recipient || known.signer != member.signer
             })
         };
-        let changed = self.members.iter().filter(has_other_keys);
-        changed.map(|member| &member.name).collect()
+        self.members.iter().copied().filter(is_changed).collect()
     }
 
     fn member(&self, name: &MemberName) -> Option<&Member> {
@@ -162,18 +163,33 @@ impl<'a> Change<'a> {
             found.names()
         )?;
         if let Some(seen) = &self.seen {
-            for (what, names) in [
+            for (what, members) in [
                 ("new here", found.without(seen)),
-                ("with other keys", found.changed(seen)),
-                ("no longer here", seen.without(found)),
+                ("with another recipient or signer", found.changed(seen)),
             ] {
-                for name in names {
-                    writeln!(out, "  {what}: {name}")?;
+                for member in members {
+                    writeln!(out, "  {what}: {}", introduced(member))?;
                 }
+            }
+            for member in seen.without(found) {
+                writeln!(out, "  no longer here: {}", member.name)?;
+            }
+        } else {
+            for member in &found.members {
+                writeln!(out, "  {}", introduced(member))?;
             }
         }
         Ok(())
     }
+}
+
+/// Writes a member as `keyvault identity` prints it, for a person to compare.
+fn introduced(member: &Member) -> String {
+    let signer = match &member.signer {
+        Some(signer) => format!("ed25519:{signer}"),
+        None => "(a reader)".to_owned(),
+    };
+    format!("{} {} {signer}", member.name, member.recipient)
 }
 
 impl Report for Change<'_> {

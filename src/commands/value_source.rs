@@ -62,7 +62,7 @@ impl ValueArgs {
         }
         Err(Error::ValueOnCommandLine {
             verb,
-            name: Some(name.clone()),
+            name: name.clone(),
         })
     }
 
@@ -128,7 +128,7 @@ fn within_limit(bytes: Zeroizing<Vec<u8>>) -> Result<SecretValue> {
     if bytes.len() as u64 > VALUE_MAX {
         return Err(Error::BadValue {
             what: "the value is larger than 1 MiB",
-            hint: "nothing was changed; a vault is for keys, not for files",
+            hint: "nothing was changed; a vault is for secrets, not for files",
         });
     }
     Ok(SecretValue::new(bytes))

@@ -130,11 +130,7 @@ fn errors() -> Vec<Error> {
         },
         Error::ValueOnCommandLine {
             verb: "add",
-            name: Some(name()),
-        },
-        Error::ValueOnCommandLine {
-            verb: "add",
-            name: None,
+            name: name(),
         },
         Error::Unasked {
             question: "`Sure?`".to_owned(),
@@ -368,8 +364,6 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           a hint
       2   a value is never taken from the command line, where `ps` and the shell's history show it; it was not read
           run `keyvault add STRIPE_KEY` and type it, or pipe it in: `… | keyvault add STRIPE_KEY`; if it was a real one, clear it from the history
-      2   a value is never taken from the command line, where `ps` and the shell's history show it; it was not read
-          run `keyvault add NAME` and type it, or pipe it in: `… | keyvault add NAME`; if it was a real one, clear it from the history
       2   `Sure?` was not asked: there is no terminal, or input is switched off
           pass `--yes` to say yes beforehand
       1   not done

@@ -17,6 +17,9 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal, raise};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
@@ -35,6 +38,10 @@ const PASTE_PAUSE: Duration = Duration::from_millis(30);
 /// letters behind it.
 const KEYS: [u8; 7] = [b'\n', b'\r', 0x08, 0x7f, ERASE_ALL, 0x17, 0x04];
 const ERASE_ALL: u8 = 0x15;
+
+/// How often a terminal is read that cannot be waited for: as often as keys are
+/// hit.
+const POLL_PAUSE: Duration = Duration::from_millis(10);
 
 /// A control character that is no key, and does nothing but to be dropped.
 const DROPPED: u8 = 0x01;
@@ -153,9 +160,8 @@ fn read_hidden(tty: &File, prompt: &str) -> Result<Line> {
     let guard = Guard::hide(tty, prompt).map_err(failed)?;
     let altered = Rc::new(Cell::new(false));
     let input = Keyboard {
-        tty: tty.try_clone().map_err(failed)?,
+        tty: Keyboard::open().map_err(failed)?,
         beginning: BEGINNINGS.load(Ordering::Acquire),
-        held: None,
         before: 0,
         altered: Rc::clone(&altered),
     };
@@ -204,8 +210,6 @@ struct Keyboard {
     tty: File,
     /// Which beginning the last byte belongs to.
     beginning: u32,
-    /// The first byte of a line that was begun again.
-    held: Option<u8>,
     /// The last byte.
     before: u8,
     altered: Rc<Cell<bool>>,
@@ -214,28 +218,62 @@ struct Keyboard {
 impl Read for Keyboard {
     /// Reads one byte, which is all that `rpassword` asks for.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut byte = [0];
-        if let Some(held) = self.held.take() {
-            byte = [held];
-        } else if self.tty.read(&mut byte)? == 0 {
-            // Not the end of a line, for which `rpassword` would take it.
-            return Err(io::Error::other("the terminal was closed"));
-        }
-        let beginning = BEGINNINGS.load(Ordering::Acquire);
-        if beginning != self.beginning {
-            self.beginning = beginning;
-            self.held = Some(byte[0]);
-            self.altered.set(false);
-            byte = [ERASE_ALL];
-        } else if byte[0].is_ascii_control() && !KEYS.contains(&byte[0]) {
+        let mut byte = self.next()?;
+        if byte.is_ascii_control() && !KEYS.contains(&byte) {
             self.altered.set(true);
-            byte = [DROPPED];
-        } else if self.before == C1_LEAD && C1_LAST.contains(&byte[0]) {
+            byte = DROPPED;
+        } else if self.before == C1_LEAD && C1_LAST.contains(&byte) {
             self.altered.set(true);
         }
-        self.before = byte[0];
-        buffer[0] = byte[0];
+        self.before = byte;
+        buffer[0] = byte;
         Ok(1)
+    }
+}
+
+impl Keyboard {
+    /// Opens the terminal once more: reading it does not wait, and writing does.
+    fn open() -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Ok(rustix::fs::open(TERMINAL, flags, Mode::empty())?.into())
+    }
+
+    /// Waits for a byte, and returns it; or else what erases the line, if it was
+    /// begun again.
+    fn next(&mut self) -> io::Result<u8> {
+        loop {
+            self.wait()?;
+            // From here on no stop comes between the byte and what it belongs to.
+            let _hidden = hidden_terminal();
+            let beginning = BEGINNINGS.load(Ordering::Acquire);
+            if beginning != self.beginning {
+                self.beginning = beginning;
+                self.altered.set(false);
+                return Ok(ERASE_ALL);
+            }
+            let mut byte = [0];
+            match self.tty.read(&mut byte) {
+                // Not the end of a line, for which `rpassword` would take it.
+                Ok(0) => return Err(io::Error::other("the terminal was closed")),
+                Ok(_) => return Ok(byte[0]),
+                // Ctrl-Z empties the queue.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn wait(&self) -> io::Result<()> {
+        let mut terminal = [PollFd::new(&self.tty, PollFlags::IN)];
+        match rustix::event::poll(&mut terminal, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if terminal[0].revents().contains(PollFlags::NVAL) {
+            // Where a terminal cannot be waited for (macOS, poll(2)).
+            thread::sleep(POLL_PAUSE);
+        }
+        Ok(())
     }
 }
 

@@ -19,7 +19,7 @@ use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 
 use crate::forge;
-use crate::sandbox::{CANARY, Sandbox, Transcript, skip, text, tool, value_of};
+use crate::sandbox::{CANARY, Sandbox, Transcript, skip, text, tool, value_of, without_ids};
 
 /// What a refusal that does not read, parse or wait takes at most, on a machine
 /// that has much else to do. On an idle one it is a few milliseconds.
@@ -967,7 +967,7 @@ fn trust_accepts_another_vault() {
     environment `dev` belongs to another vault: [vault 1], and this machine knows [vault 2] here
       seen:  vault [vault 2], revision 2, members alice
       found: vault [vault 1], revision 2, members alice
-      with other keys: alice
+      with another recipient or signer: alice [recipient] [signer]
     environment `dev` is trusted as it is now (revision 2)
     [exit 0]
     ");
@@ -975,20 +975,6 @@ fn trust_accepts_another_vault() {
     assert_eq!(got.text(), value_of("A"));
     // Its founder may write it, and is somebody else.
     sandbox.refused_with_stdin(&["add", "B"], CANARY).exits(4);
-}
-
-/// What a run printed, with words for the ids of vaults, in their order.
-fn without_ids(transcript: &Transcript) -> String {
-    let mut text = transcript.to_string();
-    for n in 1.. {
-        let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
-        let id = text.split(|c| !hex(c)).find(|word| word.len() == 32);
-        let Some(id) = id.map(str::to_owned) else {
-            break;
-        };
-        text = text.replace(&id, &format!("[vault {n}]"));
-    }
-    text
 }
 
 #[test]
@@ -1062,6 +1048,7 @@ fn an_environment_that_a_stranger_started_is_refused_until_it_is_trusted() {
     --- stderr ---
     environment `prod` was started by `mallory`, whom this machine does not know from the vault's other environments
       found: vault [vault 1], revision 9, members mallory
+      mallory [recipient] [signer]
     environment `prod` is trusted as it is now (revision 9)
     [exit 0]
     ");

@@ -23,7 +23,7 @@ fn prints_recipient_and_signer_in_one_line() {
         "as `age-keygen` writes it"
     );
     let json = sandbox.run(&["identity", "--json"]).json();
-    assert_eq!(json["keys"][0]["recipient"], recipient);
+    assert_eq!(json["recipients"][0]["recipient"], recipient);
 }
 
 #[test]

@@ -150,6 +150,14 @@ fn a_line_that_does_not_parse_is_answered_and_not_repeated() {
     keyvault: hint: run `keyvault unlock --help`
     [exit 2]
     ");
+    // Whoever starts a program tells our failures from its own, wherever we fail.
+    for line in [
+        &["exec", "--bogus"][..],
+        &["--bogus", "exec", "--", "true"],
+        &["--json", "--bogus", "run", "true"],
+    ] {
+        sandbox.refused(line).exits(125);
+    }
     for line in [
         &[CANARY][..],
         &["get", "A", "--token", CANARY],

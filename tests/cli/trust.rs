@@ -2,21 +2,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 
-use crate::sandbox::Sandbox;
-
-/// Replaces what names a vault, which is random.
-fn without_ids(text: &str) -> String {
-    let is_id = |word: &str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let words = text.split_inclusive([' ', ',', ';', '\n']).map(|word| {
-        let (word, end) = word.split_at(word.len() - word.len().min(1));
-        if is_id(word) {
-            format!("[id]{end}")
-        } else {
-            format!("{word}{end}")
-        }
-    });
-    words.collect()
-}
+use crate::sandbox::{Sandbox, without_ids};
 
 #[test]
 fn shows_the_change_and_accepts_it() {
@@ -29,11 +15,11 @@ fn shows_the_change_and_accepts_it() {
     sandbox.refused(&["trust"]).exits(2).says("`--yes`");
     let trusted = sandbox.run(&["trust", "--yes"]).succeeds();
 
-    assert_snapshot!(without_ids(&trusted.to_string()), @"
+    assert_snapshot!(without_ids(&trusted), @"
     --- stderr ---
     environment `dev` is rolled back: it is revision 1, and this machine has seen revision 2
-      seen:  vault [id], revision 2, members alice
-      found: vault [id], revision 1, members alice
+      seen:  vault [vault 1], revision 2, members alice
+      found: vault [vault 1], revision 1, members alice
     environment `dev` is trusted as it is now (revision 1)
     [exit 0]
     ");
@@ -60,12 +46,12 @@ fn tells_members_that_are_new_or_gone() {
         .says("belongs to another vault");
     let trusted = sandbox.run(&["trust", "--yes"]).succeeds();
 
-    assert_snapshot!(without_ids(&trusted.to_string()), @"
+    assert_snapshot!(without_ids(&trusted), @"
     --- stderr ---
-    environment `dev` belongs to another vault: [id], and this machine knows [id] here
-      seen:  vault [id], revision 1, members alice
-      found: vault [id], revision 1, members bob
-      new here: bob
+    environment `dev` belongs to another vault: [vault 1], and this machine knows [vault 2] here
+      seen:  vault [vault 2], revision 1, members alice
+      found: vault [vault 1], revision 1, members bob
+      new here: bob [recipient] [signer]
       no longer here: alice
     environment `dev` is trusted as it is now (revision 1)
     [exit 0]
