@@ -388,11 +388,26 @@ impl Stop {
             ErrorKind::InvalidUtf8 => "an argument is not text".to_owned(),
             _ => "the command line does not parse".to_owned(),
         };
+        if self.error.kind() == ErrorKind::ValueValidation
+            && let Some(error) = self.value_behind_name(subcommand.as_deref())
+        {
+            return error;
+        }
         let usage = Error::Usage { message, hint };
         match subcommand.as_deref() {
             Some("exec") => Error::Exec(Box::new(usage)),
             _ => usage,
         }
+    }
+
+    /// Finds `NAME=VALUE`, which many a tool takes, where a name should stand.
+    fn value_behind_name(&self, subcommand: Option<&str>) -> Option<Error> {
+        let verb = *["add", "rotate"]
+            .iter()
+            .find(|verb| Some(**verb) == subcommand)?;
+        let mut words = self.arguments.iter().filter(|word| !is_option(word));
+        let name = words.find_map(|word| word.to_str()?.split_once('=')?.0.parse().ok())?;
+        Some(Error::ValueOnCommandLine { verb, name })
     }
 
     /// Returns the subcommand that the line names, if it can be told.

@@ -114,8 +114,8 @@ fn refuses_a_value_on_the_command_line_unread() {
     let pair = format!("STRIPE_KEY={CANARY}");
     assert_snapshot!(sandbox.refused(&["add", &pair]), @"
     --- stderr ---
-    keyvault: error: `NAME` has a value that does not fit: only a name stands here; the value is typed or piped in, where `ps` and the shell's history do not show it
-    keyvault: hint: run `keyvault add --help`
+    keyvault: error: a value is never taken from the command line, where `ps` and the shell's history show it; it was not read
+    keyvault: hint: run `keyvault add STRIPE_KEY` and type it, or pipe it in: `… | keyvault add STRIPE_KEY`; if it was a real one, clear it from the history
     [exit 2]
     ");
     for stray in [
