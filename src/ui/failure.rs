@@ -3,7 +3,7 @@
 //! The voice: `keyvault: error: …`, then `keyvault: hint: …`; lower case, no full
 //! stop, literals in backticks. With `--json` both are one object on stderr.
 
-use std::io;
+use std::io::ErrorKind;
 
 use serde_json::json;
 
@@ -14,10 +14,10 @@ use crate::ui::{ERROR, Format, HINT, RESET, SCHEMA, Ui};
 ///
 /// A reader that went away is no failure: `keyvault list | head -1` is done.
 pub fn report(ui: &Ui, error: &anyhow::Error) -> u8 {
-    if is_broken_pipe(error) {
-        return 0;
-    }
     let known = error.downcast_ref::<Error>();
+    if known.is_some_and(is_broken_pipe) {
+        return Code::Ok as u8;
+    }
     let code = known.map_or(Code::Other, Error::code) as u8;
     let hint = known.and_then(Error::hint).map(|hint| ui.as_typed(&hint));
     let message = format!("{error:#}");
@@ -35,12 +35,10 @@ pub fn report(ui: &Ui, error: &anyhow::Error) -> u8 {
     code
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-    error
-        .chain()
-        .any(|cause| match cause.downcast_ref::<Error>() {
-            Some(Error::Output(source)) => broken(source),
-            _ => cause.downcast_ref::<io::Error>().is_some_and(broken),
-        })
+fn is_broken_pipe(error: &Error) -> bool {
+    match error {
+        Error::Output(source) => source.kind() == ErrorKind::BrokenPipe,
+        Error::Exec(error) => is_broken_pipe(error),
+        _ => false,
+    }
 }

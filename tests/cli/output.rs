@@ -2,7 +2,7 @@
 //! written.
 
 use std::fs::OpenOptions;
-use std::io::Read;
+use std::io::{Read, pipe};
 use std::process::Stdio;
 
 use insta::assert_snapshot;
@@ -38,6 +38,28 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn nor_is_one_that_never_came() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+
+    for arguments in [
+        &["get", "A"][..],
+        &["list"],
+        &["exec", "--dry-run"],
+        &["exec", "--dry-run", "--json"],
+        &["--help"],
+    ] {
+        let (reader, writer) = pipe().expect("made");
+        drop(reader);
+        let mut command = sandbox.command(arguments);
+        let transcript = sandbox.finish(command.stdout(writer));
+        assert!(
+            transcript.code == Some(0) && transcript.stderr.is_empty(),
+            "{arguments:?}: {transcript}"
+        );
+    }
+}
+
+#[test]
 fn a_full_disk_is_one() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     let full = || {
@@ -54,6 +76,7 @@ fn a_full_disk_is_one() {
         &["identity"],
         &["--help"],
         &["env", "list"],
+        &["exec", "--dry-run"],
     ] {
         let mut command = sandbox.command(arguments);
         let child = command
@@ -62,7 +85,8 @@ fn a_full_disk_is_one() {
             .spawn()
             .expect("it starts");
         let output = child.wait_with_output().expect("it ends");
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let code = if arguments[0] == "exec" { 125 } else { 1 };
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         let stderr = String::from_utf8(output.stderr).expect("text");
         assert!(
             stderr.contains("cannot write the answer: no space left on device"),
