@@ -52,6 +52,9 @@ impl FromStr for NamePattern {
     }
 }
 
+/// What can be seen of the layers.
+type Secrets<'a> = BTreeMap<&'a SecretName, Layered<'a>>;
+
 /// What was asked for.
 pub struct Selection<'a> {
     /// Only these; all if there are none.
@@ -95,9 +98,9 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSecret`] and [`Error::NoMatch`] for names and patterns that fit
-    /// nothing; [`Error::Revoked`]; [`Error::Expired`]; [`Error::Usage`] where a
-    /// variable is mapped twice.
+    /// [`Error::NoSecret`] and [`Error::NoMatch`] for names, patterns and tags that
+    /// fit nothing; [`Error::Revoked`]; [`Error::Expired`]; [`Error::Usage`] where a
+    /// variable is mapped twice, or a secret both mapped and left out.
     pub fn of(&self, layers: &'a Layers, now: Timestamp) -> Result<Selected<'a>> {
         let secrets = layers.secrets();
         self.check(layers, &secrets)?;
@@ -122,33 +125,31 @@ impl<'a> Selection<'a> {
     }
 
     fn wants(&self, found: &Layered<'_>) -> bool {
-        let any =
-            |patterns: &[NamePattern]| patterns.iter().any(|pattern| pattern.matches(found.name));
         let tagged =
             self.tags.is_empty() || found.secret.tags.iter().any(|tag| self.tags.contains(tag));
-        (self.only.is_empty() || any(self.only)) && !any(self.except) && tagged
+        (self.only.is_empty() || any_matches(self.only, found.name))
+            && !any_matches(self.except, found.name)
+            && tagged
     }
 
-    /// Checks that everything that was named or described is there.
-    fn check(&self, layers: &Layers, secrets: &BTreeMap<&SecretName, Layered<'_>>) -> Result<()> {
+    /// Checks that everything that was named or described is there, and that
+    /// nothing is asked for in two ways at once.
+    fn check(&self, layers: &Layers, secrets: &Secrets<'_>) -> Result<()> {
         for (option, patterns) in [("--only", self.only), ("--except", self.except)] {
             for pattern in patterns {
-                match pattern {
-                    NamePattern::Name(name) => layers.secret(name).map(|_| ())?,
-                    NamePattern::Glob(glob)
-                        if !secrets.keys().any(|name| pattern.matches(name)) =>
-                    {
-                        let pattern = glob.as_str().to_owned();
-                        return Err(Error::NoMatch {
-                            option,
-                            pattern,
-                            environment: layers.top().name.clone(),
-                        });
-                    }
-                    NamePattern::Glob(_) => {}
-                }
+                check_pattern(option, pattern, layers, secrets)?;
             }
         }
+        for tag in self.tags {
+            let has_it = |found: &Layered<'_>| found.secret.tags.contains(tag);
+            if !secrets.values().any(has_it) {
+                return Err(no_match("--tag", tag.as_str(), layers));
+            }
+        }
+        self.check_maps()
+    }
+
+    fn check_maps(&self) -> Result<()> {
         let variables: BTreeSet<_> = self.maps.iter().map(|(variable, _)| variable).collect();
         if variables.len() < self.maps.len() {
             return Err(Error::Usage {
@@ -156,7 +157,41 @@ impl<'a> Selection<'a> {
                 hint: "name each variable once".to_owned(),
             });
         }
-        Ok(())
+        let mut mapped = self.maps.iter().map(|(_, secret)| secret);
+        match mapped.find(|secret| any_matches(self.except, secret)) {
+            Some(secret) => Err(Error::Usage {
+                message: format!("`{secret}` is left out by `--except` and passed on by `--map`"),
+                hint: "take it out of one of them".to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn any_matches(patterns: &[NamePattern], name: &SecretName) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+fn check_pattern(
+    option: &'static str,
+    pattern: &NamePattern,
+    layers: &Layers,
+    secrets: &Secrets<'_>,
+) -> Result<()> {
+    match pattern {
+        NamePattern::Name(name) => layers.secret(name).map(|_| ()),
+        NamePattern::Glob(glob) if !secrets.keys().any(|name| pattern.matches(name)) => {
+            Err(no_match(option, glob.as_str(), layers))
+        }
+        NamePattern::Glob(_) => Ok(()),
+    }
+}
+
+fn no_match(option: &'static str, pattern: &str, layers: &Layers) -> Error {
+    Error::NoMatch {
+        option,
+        pattern: pattern.to_owned(),
+        environment: layers.top().name.clone(),
     }
 }
 

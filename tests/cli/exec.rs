@@ -140,6 +140,12 @@ fn a_name_that_is_not_there_is_an_error() {
         .run(&["exec", "--only", "a b/c", "--", "true"])
         .exits(125);
     bad.says("a pattern is a secret's name");
+    assert_snapshot!(sandbox.refused(&["exec", "--tag", "none", "--", "touch", "made"]), @"
+    --- stderr ---
+    keyvault: error: `--tag none` matches no secret in environment `dev`
+    keyvault: hint: run `keyvault list --env dev` to see its secrets
+    [exit 125]
+    ");
 }
 
 #[test]
@@ -150,7 +156,12 @@ fn tags_choose_too() {
         .succeeds();
 
     assert_eq!(secrets(&sandbox, &["--tag", "ai"]), ["B"]);
-    assert_eq!(secrets(&sandbox, &["--tag", "none"]), [""; 0]);
+    sandbox
+        .refused(&["exec", "--tag=ai", "--tag=none", "--", "touch", "made"])
+        .exits(125);
+    // There is one, though it is not passed on.
+    sandbox.run(&["revoke", "B"]).succeeds();
+    assert_eq!(secrets(&sandbox, &["--tag", "ai", "-q"]), [""; 0]);
 }
 
 #[test]
@@ -176,6 +187,28 @@ fn a_secret_may_go_under_another_name() {
     sandbox
         .run(&["exec", "--map", "AB", "--", "true"])
         .exits(125);
+}
+
+#[test]
+fn a_secret_that_is_left_out_does_not_come_under_another_name() {
+    let sandbox = Sandbox::with_secrets(&["A", "B"]);
+    let exec = |except: &str, map: &str| {
+        sandbox.refused(&[
+            "exec", "--except", except, "--map", map, "--", "touch", "made",
+        ])
+    };
+
+    assert_snapshot!(exec("B", "X=B"), @"
+    --- stderr ---
+    keyvault: error: `B` is left out by `--except` and passed on by `--map`
+    keyvault: hint: take it out of one of them
+    [exit 125]
+    ");
+    exec("*", "X=A").exits(125).says("`A` is left out");
+    exec("A,B", "B=A").exits(125).says("`A` is left out");
+    // It is the secret that is left out, and not the variable.
+    assert_eq!(secrets(&sandbox, &["--except", "B", "--map", "B=A"]), ["B"]);
+    assert_eq!(secrets(&sandbox, &["--only", "B*", "--map", "X=B"]), ["X"]);
 }
 
 #[test]
