@@ -61,8 +61,11 @@ pub fn run(args: &GetArgs, cx: &Context) -> Result<()> {
 /// Gives out one value, opening no more layers than it takes to find it.
 fn one(reference: &SecretReference, default: Option<&SecretValue>, cx: &Context) -> Result<()> {
     let store = cx.store()?;
+    let layers = cx.layers(&store)?;
+    // A mistyped one is an error even where the answer is in another.
+    layers.iter().try_for_each(|layer| store.require(layer))?;
     let mut missing = None;
-    for environment in cx.layers(&store)?.iter().rev() {
+    for environment in layers.iter().rev() {
         match cx.open(&store, environment)?.secret(&reference.name) {
             Ok(secret) => {
                 let (_, value) =

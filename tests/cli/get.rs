@@ -134,6 +134,29 @@ fn of_layers_the_right_one_wins() {
 }
 
 #[test]
+fn a_layer_that_is_not_there_is_an_error_wherever_the_secret_is() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+
+    assert_snapshot!(sandbox.refused(&["get", "-e", "nope,dev", "A"]), @"
+    --- stderr ---
+    keyvault: error: no environment `nope` in `[sandbox]/project/.keyvault`
+    keyvault: hint: run `keyvault env list` to see those there are, or `keyvault env create nope`
+    [exit 3]
+    ");
+    for options in [
+        &["-e", "nope,dev", "--json"][..],
+        &["-e", "dev,nope"],
+        &["-e", "dev,nope,dev"],
+        &["-e", "nope,dev", "--default", "none"],
+    ] {
+        sandbox
+            .refused(&[&["get", "A"], options].concat())
+            .exits(3)
+            .says("no environment `nope`");
+    }
+}
+
+#[test]
 fn options_may_stand_before_or_behind_the_command() {
     let sandbox = Sandbox::with_secrets(&["A"]).variable("KEYVAULT_ENV", "nowhere");
 
