@@ -7,8 +7,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::child::Variables;
 use crate::error::{Error, Result};
-use crate::name::{EnvironmentName, SecretName};
+use crate::name::SecretName;
 use crate::secret_value::SecretValue;
+use crate::vault::selection::Chosen;
 
 /// Variables that open the vault. A child gets what it was given, and not the
 /// way to the rest.
@@ -170,20 +171,6 @@ pub fn is_dangerous(variable: &str) -> bool {
             .any(|family| variable.starts_with(family))
 }
 
-/// A secret on its way into a child's environment.
-pub struct Injection<'a> {
-    /// The variable that it becomes.
-    pub variable: &'a SecretName,
-    /// The secret.
-    pub name: &'a SecretName,
-    /// Where it is from.
-    pub environment: &'a EnvironmentName,
-    /// Which of its versions it is.
-    pub version: u32,
-    /// Its value.
-    pub value: &'a SecretValue,
-}
-
 /// Which secrets are handed over.
 pub struct Rules<'a> {
     /// Whose inherited value goes before the secret's.
@@ -223,35 +210,35 @@ pub fn inherited(variables: Variables, clean: bool) -> Variables {
     left
 }
 
-/// Drops the injections whose variables are inherited and to be kept, returns
-/// these, and checks the others.
+/// Drops the secrets whose variables are inherited and to be kept, returns these
+/// variables, and checks the others.
 ///
 /// # Errors
 ///
 /// [`Error::Dangerous`], [`Error::NulInValue`].
 pub fn admit<'a>(
     inherited: &Variables,
-    injections: &mut Vec<Injection<'a>>,
+    secrets: &mut Vec<Chosen<'a>>,
     rules: &Rules<'_>,
 ) -> Result<Vec<&'a SecretName>> {
-    let is_kept = |injection: &mut Injection<'_>| {
+    let is_kept = |secret: &mut Chosen<'_>| {
         let is_there = || {
             inherited
                 .iter()
-                .any(|(name, _)| name == injection.variable.as_str())
+                .any(|(name, _)| name == secret.variable.as_str())
         };
-        rules.keep_existing.covers(injection.variable) && is_there()
+        rules.keep_existing.covers(secret.variable) && is_there()
     };
-    let kept = injections
+    let kept = secrets
         .extract_if(.., is_kept)
-        .map(|injection| injection.variable)
+        .map(|secret| secret.variable)
         .collect();
-    for Injection {
+    for Chosen {
         variable,
         name,
         value,
         ..
-    } in injections
+    } in secrets
     {
         if is_dangerous(variable.as_str()) && !rules.allow_dangerous.contains(variable) {
             return Err(Error::Dangerous {
@@ -269,13 +256,11 @@ pub fn admit<'a>(
 
 /// Says which secret it was that made the environment too large for the system,
 /// if that is why a program was not executed.
-pub fn explain(error: Error, injections: &[Injection<'_>]) -> Error {
+pub fn explain(error: Error, secrets: &[Chosen<'_>]) -> Error {
     let Error::CannotExecute { source, .. } = &error else {
         return error;
     };
-    let largest = injections
-        .iter()
-        .max_by_key(|injection| injection.value.len());
+    let largest = secrets.iter().max_by_key(|secret| secret.value.len());
     match largest {
         Some(largest) if source.kind() == ErrorKind::ArgumentListTooLong => {
             Error::EnvironmentTooLarge {
@@ -291,15 +276,15 @@ pub fn explain(error: Error, injections: &[Injection<'_>]) -> Error {
 /// later one is to count.
 pub fn overlay<'a>(
     inherited: &'a Variables,
-    injections: &'a [Injection<'a>],
+    secrets: &'a [Chosen<'a>],
 ) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
     let inherited = inherited
         .iter()
         .map(|(name, value)| (name.as_os_str(), value.as_os_str()));
-    inherited.chain(injections.iter().map(|injection| {
+    inherited.chain(secrets.iter().map(|secret| {
         (
-            OsStr::new(injection.variable.as_str()),
-            OsStr::from_bytes(injection.value.expose()),
+            OsStr::new(secret.variable.as_str()),
+            OsStr::from_bytes(secret.value.expose()),
         )
     }))
 }
@@ -332,6 +317,7 @@ mod tests {
     use std::sync::LazyLock;
 
     use super::*;
+    use crate::name::EnvironmentName;
 
     fn variables(pairs: &[(&str, &str)]) -> Variables {
         pairs
@@ -344,9 +330,9 @@ mod tests {
         SecretValue::from_text(text.to_owned())
     }
 
-    fn injection<'a>(variable: &'a SecretName, value: &'a SecretValue) -> Injection<'a> {
+    fn chosen<'a>(variable: &'a SecretName, value: &'a SecretValue) -> Chosen<'a> {
         static DEV: LazyLock<EnvironmentName> = LazyLock::new(|| "dev".parse().expect("a name"));
-        Injection {
+        Chosen {
             variable,
             name: variable,
             environment: &DEV,
@@ -437,14 +423,14 @@ mod tests {
         let (a, b) = (value("new a"), value("new b"));
         let outcome = |keep_existing| {
             let names = [name("A"), name("B")];
-            let mut injections = vec![injection(&names[0], &a), injection(&names[1], &b)];
+            let mut secrets = vec![chosen(&names[0], &a), chosen(&names[1], &b)];
             let rules = Rules {
                 keep_existing,
                 ..RULES
             };
-            admit(&there, &mut injections, &rules).expect("harmless");
+            admit(&there, &mut secrets, &rules).expect("harmless");
             // As the child sees it: the later of two counts.
-            let all: BTreeMap<_, _> = overlay(&there, &injections).collect();
+            let all: BTreeMap<_, _> = overlay(&there, &secrets).collect();
             all.into_iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect::<Variables>()
@@ -465,12 +451,8 @@ mod tests {
                 ..RULES
             };
             let path = name("PATH");
-            admit(
-                &Variables::new(),
-                &mut vec![injection(&path, &text)],
-                &rules,
-            )
-            .map(|_| ())
+            let mut secrets = vec![chosen(&path, &text)];
+            admit(&Variables::new(), &mut secrets, &rules).map(|_| ())
         };
         assert!(matches!(check(&[]), Err(Error::Dangerous { .. })));
         assert!(check(&["PATH".parse().expect("a name")]).is_ok());
@@ -480,8 +462,8 @@ mod tests {
     fn a_nul_byte_is_refused_by_the_secret_s_name() {
         let nul = value("a\0b");
         let a = name("A");
-        let mut injections = vec![injection(&a, &nul)];
-        let checked = admit(&Variables::new(), &mut injections, &RULES);
+        let mut secrets = vec![chosen(&a, &nul)];
+        let checked = admit(&Variables::new(), &mut secrets, &RULES);
         assert!(matches!(checked, Err(Error::NulInValue { .. })));
     }
 }

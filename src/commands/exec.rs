@@ -8,13 +8,13 @@ use anyhow::Result;
 use clap::Args as _;
 use serde::Serialize;
 
-use crate::child::environment::{self, Injection, KeepExisting, Rules};
+use crate::child::environment::{self, KeepExisting, Rules};
 use crate::context::Context;
 use crate::error::Error;
 use crate::name::{EnvironmentName, SecretName, Tag, closest};
 use crate::ui::{Report, table};
 use crate::vault::layers::Layers;
-use crate::vault::selection::{NamePattern, Selection};
+use crate::vault::selection::{Chosen, NamePattern, Selection};
 
 /// Run a program with the secrets in its environment
 ///
@@ -114,7 +114,7 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<(), Error> {
     let program = program(args)?;
     let layers = cx.open_layers(&cx.store()?)?;
     let inherited = environment::inherited(cx.inherited(), args.clean_env);
-    let mut injections = injections(args, cx, &layers)?;
+    let mut secrets = choose(args, cx, &layers)?;
     let rules = Rules {
         keep_existing: match &args.keep_existing {
             None => KeepExisting::None,
@@ -123,16 +123,16 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<(), Error> {
         },
         allow_dangerous: &args.allow_dangerous,
     };
-    let kept = environment::admit(&inherited, &mut injections, &rules)?;
+    let kept = environment::admit(&inherited, &mut secrets, &rules)?;
     if args.dry_run {
-        return cx.ui.answer(&Plan::of(&injections, kept));
+        return cx.ui.answer(&Plan::of(&secrets, kept));
     }
     let Some((program, arguments)) = program else {
         return Ok(());
     };
-    let variables = environment::overlay(&inherited, &injections);
+    let variables = environment::overlay(&inherited, &secrets);
     let error = cx.become_program(program, arguments, variables);
-    Err(environment::explain(error, &injections))
+    Err(environment::explain(error, &secrets))
 }
 
 /// Splits the program from its arguments.
@@ -169,11 +169,11 @@ fn closest_option(text: &str) -> Option<String> {
     closest(text.split('=').next()?, &options).cloned()
 }
 
-fn injections<'a>(
+fn choose<'a>(
     args: &'a ExecArgs,
     cx: &Context,
     layers: &'a Layers,
-) -> Result<Vec<Injection<'a>>, Error> {
+) -> Result<Vec<Chosen<'a>>, Error> {
     let maps = args
         .maps
         .iter()
@@ -189,14 +189,7 @@ fn injections<'a>(
     for name in &selected.revoked {
         cx.ui.warn(&format!("`{name}` is revoked and was left out"));
     }
-    let injections = selected.chosen.into_iter().map(|chosen| Injection {
-        variable: chosen.variable,
-        name: chosen.name,
-        environment: chosen.environment,
-        version: chosen.version,
-        value: chosen.value,
-    });
-    Ok(injections.collect())
+    Ok(selected.chosen)
 }
 
 #[derive(Serialize)]
@@ -214,12 +207,12 @@ struct Line<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn of(injections: &[Injection<'a>], kept: Vec<&'a SecretName>) -> Self {
-        let injected = injections.iter().map(|injection| Line {
-            variable: injection.variable,
-            secret: Some(injection.name),
-            environment: Some(injection.environment),
-            version: Some(injection.version),
+    fn of(secrets: &[Chosen<'a>], kept: Vec<&'a SecretName>) -> Self {
+        let passed_on = secrets.iter().map(|secret| Line {
+            variable: secret.variable,
+            secret: Some(secret.name),
+            environment: Some(secret.environment),
+            version: Some(secret.version),
             inherited: false,
         });
         let kept = kept.into_iter().map(|variable| Line {
@@ -229,7 +222,7 @@ impl<'a> Plan<'a> {
             version: None,
             inherited: true,
         });
-        let mut variables: Vec<Line<'_>> = injected.chain(kept).collect();
+        let mut variables: Vec<Line<'_>> = passed_on.chain(kept).collect();
         variables.sort_by_key(|line| line.variable);
         Self { variables }
     }
