@@ -222,7 +222,10 @@ pub enum Error {
     Interrupted,
 
     /// A secret would take the program over.
-    Dangerous { variable: SecretName },
+    Dangerous {
+        variable: SecretName,
+        name: SecretName,
+    },
     /// A value no environment variable can carry.
     NulInValue { name: SecretName },
     /// A value too long for the system's environment.
@@ -662,10 +665,17 @@ impl Error {
 
             Self::Interrupted => (Code::Interrupted, "interrupted".to_owned(), None),
 
-            Self::Dangerous { variable } => (
+            Self::Dangerous { variable, name } => (
                 Code::ExecFailed,
                 format!("a secret named `{variable}` would take the program over, and is not passed on"),
-                Some(format!("leave it out with `--except {variable}`, or pass `--allow-dangerous {variable}` if that is what you want")),
+                Some({
+                    let instead = if variable == name {
+                        format!("leave it out with `--except {name}`")
+                    } else {
+                        format!("map `{name}` to another name")
+                    };
+                    format!("{instead}, or pass `--allow-dangerous {variable}` if that is what you want")
+                }),
             ),
             Self::NulInValue { name } => (
                 Code::ExecFailed,

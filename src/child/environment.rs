@@ -243,6 +243,7 @@ pub fn admit<'a>(
         if is_dangerous(variable.as_str()) && !rules.allow_dangerous.contains(variable) {
             return Err(Error::Dangerous {
                 variable: (*variable).clone(),
+                name: (*name).clone(),
             });
         }
         if value.expose().contains(&0) {

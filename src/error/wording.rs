@@ -278,6 +278,11 @@ fn errors() -> Vec<Error> {
         Error::Interrupted,
         Error::Dangerous {
             variable: "PATH".parse().expect("a name"),
+            name: "PATH".parse().expect("a name"),
+        },
+        Error::Dangerous {
+            variable: "PATH".parse().expect("a name"),
+            name: name(),
         },
         Error::NulInValue { name: name() },
         Error::EnvironmentTooLarge {
@@ -442,6 +447,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
     130   interrupted
     125   a secret named `PATH` would take the program over, and is not passed on
           leave it out with `--except PATH`, or pass `--allow-dangerous PATH` if that is what you want
+    125   a secret named `PATH` would take the program over, and is not passed on
+          map `STRIPE_KEY` to another name, or pass `--allow-dangerous PATH` if that is what you want
     125   the value of `STRIPE_KEY` holds a NUL byte, which no environment variable can carry
           leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY`
     126   the environment is too large for the system; the largest secret is `STRIPE_KEY` with 200000 bytes

@@ -278,9 +278,12 @@ fn a_name_that_takes_programs_over_is_refused() {
     [exit 125]
     ");
     assert_eq!(secrets(&sandbox, &["--except", "LD_PRELOAD"]), ["A"]);
-    sandbox
-        .run(&["exec", "--only", "A", "--map", "PATH=A", "--", "true"])
-        .exits(125);
+    assert_snapshot!(sandbox.refused(&["exec", "--only", "A", "--map", "PATH=A", "--", "true"]), @"
+    --- stderr ---
+    keyvault: error: a secret named `PATH` would take the program over, and is not passed on
+    keyvault: hint: map `A` to another name, or pass `--allow-dangerous PATH` if that is what you want
+    [exit 125]
+    ");
     // Allowed, it arrives: the dynamic linker complains of it and goes on.
     let allowed = sandbox
         .other("sh")
