@@ -112,7 +112,11 @@ impl Context {
     /// # Errors
     ///
     /// Where the shell cannot be started.
-    pub fn run_command(&self, command: &str, variables: Variables) -> io::Result<ExitStatus> {
+    pub fn run_command<'a>(
+        &self,
+        command: &str,
+        variables: impl Iterator<Item = (&'a OsStr, &'a OsStr)>,
+    ) -> io::Result<ExitStatus> {
         // The identity is open by now: this process needs the session no more.
         self.let_go();
         let status = child::run_shell(command, variables);

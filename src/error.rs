@@ -64,6 +64,8 @@ pub enum Error {
     NoRandomness,
     /// The command given to `--verify` did not accept the new value.
     VerifyFailed { name: SecretName, outcome: String },
+    /// The command given to `--verify` could not even be given the new value.
+    Unverifiable { name: SecretName, what: String },
 
     /// There is no home folder.
     NoHome,
@@ -453,6 +455,11 @@ impl Error {
                 Code::Other,
                 format!("the new value of `{name}` was not accepted: the command of `--verify` {outcome}"),
                 Some("nothing was changed; mend the value or the command and run it again".to_owned()),
+            ),
+            Self::Unverifiable { name, what } => (
+                Code::Usage,
+                format!("no command can verify the new value of `{name}`: {what}"),
+                Some("nothing was changed; run it without `--verify`".to_owned()),
             ),
 
             Self::NoHome => (

@@ -1,9 +1,9 @@
 //! The environment that a child gets: what was inherited, less what is ours,
 //! plus the secrets.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::ErrorKind;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 
 use crate::child::Variables;
 use crate::error::{Error, Result};
@@ -246,7 +246,7 @@ pub fn admit<'a>(
                 name: (*name).clone(),
             });
         }
-        if value.expose().contains(&0) {
+        if !can_carry(value) {
             return Err(Error::NulInValue {
                 name: (*name).clone(),
             });
@@ -273,43 +273,25 @@ pub fn explain(error: Error, secrets: &[Chosen<'_>]) -> Error {
     }
 }
 
-/// Lays the secrets over the inherited environment: where both have a name, the
-/// later one is to count.
+/// Lays secrets over the inherited environment: where both have a name, the later
+/// one is to count. The values are borrowed: a copy would not be wiped.
 pub fn overlay<'a>(
     inherited: &'a Variables,
-    secrets: &'a [Chosen<'a>],
+    secrets: impl IntoIterator<Item = (&'a SecretName, &'a SecretValue)>,
 ) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
     let inherited = inherited
         .iter()
         .map(|(name, value)| (name.as_os_str(), value.as_os_str()));
-    inherited.chain(secrets.iter().map(|secret| {
-        (
-            OsStr::new(secret.variable.as_str()),
-            OsStr::from_bytes(secret.value.expose()),
-        )
-    }))
+    let secrets = secrets.into_iter().map(|(variable, value)| {
+        let value = OsStr::from_bytes(value.expose());
+        (OsStr::new(variable.as_str()), value)
+    });
+    inherited.chain(secrets)
 }
 
-/// Puts one value into the environment under a secret's name, for the command
-/// that is to try it out.
-///
-/// # Errors
-///
-/// [`Error::NulInValue`].
-pub fn with_value(
-    mut variables: Variables,
-    name: &SecretName,
-    value: &SecretValue,
-) -> Result<Variables> {
-    if value.expose().contains(&0) {
-        return Err(Error::NulInValue { name: name.clone() });
-    }
-    variables.retain(|(variable, _)| variable != name.as_str());
-    variables.push((
-        name.as_str().into(),
-        OsString::from_vec(value.expose().to_vec()),
-    ));
-    Ok(variables)
+/// Tells whether a variable can carry a value: one ends at its first NUL.
+pub fn can_carry(value: &SecretValue) -> bool {
+    !value.expose().contains(&0)
 }
 
 #[cfg(test)]
@@ -431,7 +413,8 @@ mod tests {
             };
             admit(&there, &mut secrets, &rules).expect("harmless");
             // As the child sees it: the later of two counts.
-            let all: BTreeMap<_, _> = overlay(&there, &secrets).collect();
+            let pairs = secrets.iter().map(|secret| (secret.variable, secret.value));
+            let all: BTreeMap<_, _> = overlay(&there, pairs).collect();
             all.into_iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect::<Variables>()

@@ -52,7 +52,10 @@ pub fn exec<'a>(
 /// # Errors
 ///
 /// Where the shell cannot be started.
-pub fn run_shell(command: &str, variables: Variables) -> io::Result<ExitStatus> {
+pub fn run_shell<'a>(
+    command: &str,
+    variables: impl Iterator<Item = (&'a OsStr, &'a OsStr)>,
+) -> io::Result<ExitStatus> {
     let stderr = io::stderr().as_fd().try_clone_to_owned()?;
     shell(command, variables).stdout(stderr).status()
 }
@@ -100,7 +103,10 @@ pub fn ask_git_about(
     git.status().ok()?.code()
 }
 
-fn shell(command: &str, variables: Variables) -> Command {
+fn shell(
+    command: &str,
+    variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell
         .arg("-c")

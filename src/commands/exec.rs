@@ -130,7 +130,8 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<(), Error> {
     let Some((program, arguments)) = program else {
         return Ok(());
     };
-    let variables = environment::overlay(&inherited, &secrets);
+    let variables = secrets.iter().map(|secret| (secret.variable, secret.value));
+    let variables = environment::overlay(&inherited, variables);
     let error = cx.become_program(program, arguments, variables);
     Err(environment::explain(error, &secrets))
 }

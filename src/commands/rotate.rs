@@ -1,13 +1,13 @@
 //! `keyvault rotate`.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 
 use anyhow::Result;
 
 use crate::child::{environment, outcome};
 use crate::commands::value_source::{ValueArgs, secret_name};
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, reason};
 use crate::name::SecretName;
 use crate::secret_value::SecretValue;
 use crate::ui::Report;
@@ -39,6 +39,7 @@ pub struct RotateArgs {
 /// Whatever kept the secret from being rotated; then nothing was changed.
 pub fn run(args: &RotateArgs, cx: &Context) -> Result<()> {
     args.value.refuse_stray("rotate", &args.name)?;
+    refuse_blank(args.verify.as_deref())?;
     let store = cx.store()?;
     let environment = cx.environment(&store)?;
     cx.open(&store, &environment)?.secret(&args.name)?;
@@ -61,18 +62,47 @@ pub fn run(args: &RotateArgs, cx: &Context) -> Result<()> {
     Ok(())
 }
 
-fn verify(cx: &Context, name: &SecretName, value: &SecretValue, command: &str) -> Result<()> {
+/// Refuses a command that would accept any value.
+fn refuse_blank(command: Option<&str>) -> Result<(), Error> {
+    if command.is_none_or(|command| !command.trim().is_empty()) {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: "the command of `--verify` is blank, and would verify nothing".to_owned(),
+        hint: "nothing was changed; is a variable of the shell not set?".to_owned(),
+    })
+}
+
+fn verify(
+    cx: &Context,
+    name: &SecretName,
+    value: &SecretValue,
+    command: &str,
+) -> Result<(), Error> {
+    let unverifiable = |what: String| Error::Unverifiable {
+        name: name.clone(),
+        what,
+    };
+    if !environment::can_carry(value) {
+        let what = "it holds a NUL byte, which no environment variable can carry";
+        return Err(unverifiable(what.to_owned()));
+    }
     let inherited = environment::inherited(cx.inherited(), false);
-    let variables = environment::with_value(inherited, name, value)?;
-    let failed = |outcome| Error::VerifyFailed {
+    let variables = environment::overlay(&inherited, [(name, value)]);
+    let outcome = match cx.run_command(command, variables) {
+        Ok(status) if status.success() => return Ok(()),
+        Ok(status) => outcome(status),
+        Err(error) if error.kind() == ErrorKind::ArgumentListTooLong => {
+            let size = value.len();
+            let what = format!("its {size} bytes are too many for the system's environment");
+            return Err(unverifiable(what));
+        }
+        Err(error) => format!("could not be started: {}", reason(&error)),
+    };
+    Err(Error::VerifyFailed {
         name: name.clone(),
         outcome,
-    };
-    match cx.run_command(command, variables) {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(failed(outcome(status)).into()),
-        Err(error) => Err(failed(format!("could not be started: {error}")).into()),
-    }
+    })
 }
 
 impl Report for Rotated {

@@ -124,6 +124,10 @@ fn errors() -> Vec<Error> {
             name: name(),
             outcome: "ended with 3".to_owned(),
         },
+        Error::Unverifiable {
+            name: name(),
+            what: "what is wrong with it".to_owned(),
+        },
         Error::Usage {
             message: "a message".to_owned(),
             hint: "a hint".to_owned(),
@@ -319,7 +323,8 @@ fn errors() -> Vec<Error> {
         | Error::Output(_)
         | Error::NoRandomness
         | Error::NoHome
-        | Error::VerifyFailed { .. } => {}
+        | Error::VerifyFailed { .. }
+        | Error::Unverifiable { .. } => {}
         Error::Usage { .. } | Error::ValueOnCommandLine { .. } | Error::Unasked { .. } => {}
         Error::Declined | Error::BadValue { .. } | Error::NoVault { .. } => {}
         Error::NoVaultAt { .. } | Error::NoEnvironment { .. } | Error::WhichEnvironment { .. } => {}
@@ -365,6 +370,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           set `HOME`
       1   the new value of `STRIPE_KEY` was not accepted: the command of `--verify` ended with 3
           nothing was changed; mend the value or the command and run it again
+      2   no command can verify the new value of `STRIPE_KEY`: what is wrong with it
+          nothing was changed; run it without `--verify`
       2   a message
           a hint
       2   a value is never taken from the command line, where `ps` and the shell's history show it; it was not read

@@ -102,3 +102,41 @@ fn a_value_that_fails_its_test_leaves_the_vault_as_it_was() {
         .refused_with_stdin(&["rotate", "A", "--verify", "false"], CANARY)
         .exits(1);
 }
+
+#[test]
+fn a_value_that_no_command_can_get_is_not_verified() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let large = CANARY.repeat(10_000);
+    let verify =
+        |value: &str| sandbox.refused_with_stdin(&["rotate", "A", "--verify", "touch made"], value);
+
+    assert_snapshot!(verify(&format!("{CANARY}\0")), @"
+    --- stderr ---
+    keyvault: error: no command can verify the new value of `A`: it holds a NUL byte, which no environment variable can carry
+    keyvault: hint: nothing was changed; run it without `--verify`
+    [exit 2]
+    ");
+    assert_snapshot!(verify(&large), @"
+    --- stderr ---
+    keyvault: error: no command can verify the new value of `A`: its 290000 bytes are too many for the system's environment
+    keyvault: hint: nothing was changed; run it without `--verify`
+    [exit 2]
+    ");
+    // Without the command it is a value like any other.
+    sandbox.run_with_stdin(&["rotate", "A"], large).succeeds();
+}
+
+#[test]
+fn a_command_that_is_blank_verifies_nothing() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let verify =
+        |command: &str| sandbox.refused_with_stdin(&["rotate", "A", "--verify", command], CANARY);
+
+    assert_snapshot!(verify(""), @"
+    --- stderr ---
+    keyvault: error: the command of `--verify` is blank, and would verify nothing
+    keyvault: hint: nothing was changed; is a variable of the shell not set?
+    [exit 2]
+    ");
+    verify(" \t\n").exits(2);
+}
