@@ -40,6 +40,8 @@
 //! - `value` is text, or `{"base64": "…"}` where the bytes are not UTF-8 or hold
 //!   NUL.
 //! - A `format` that is not known, or a field that is not, is refused by name.
+//! - Nothing has a second form: no object is a list of what is in it, and a field
+//!   that may be missing is never `null`.
 //!
 //! # Changes
 //!
@@ -65,6 +67,7 @@ use crate::secret_value::SecretValue;
 use crate::timestamp::{Period, Timestamp};
 use crate::vault::roster::Roster;
 use crate::vault::secret::{Revocation, Secret, SecretVersion, VersionState};
+use crate::vault::strict::{self, OURS, Strict, ours};
 use crate::vault::{Environment, VaultId};
 
 /// The only format there is.
@@ -175,7 +178,7 @@ impl Plaintext {
     ///
     /// The [`Fault`] that was found.
     pub fn read(&self) -> Result<Environment, Fault> {
-        let document: Document<ReadSecrets> =
+        let Strict::<Document<ReadSecrets>>(document) =
             serde_json::from_slice(self.document()).map_err(|error| self.fault(&error))?;
         Ok(document.into())
     }
@@ -186,9 +189,9 @@ impl Plaintext {
     /// `None` means that the short way did not find it: only reading the whole
     /// tells whether it is there.
     pub fn seek(&self, name: &SecretName) -> Option<Secret> {
-        // In JSON an unescaped quote, a name, a quote, a colon and a brace can
-        // only be a field with an object in it: within a text the quotes would
-        // be escaped. The only objects that read as a secret are secrets.
+        // In JSON an unescaped quote, a name, a quote and a colon can only be a
+        // field: within a text the quotes would be escaped. And the only fields
+        // whose contents read as a secret are secrets, whatever they are called.
         let document = self.document();
         let field = format!("\"{name}\":");
         let secret_at = |at: usize| {
@@ -197,7 +200,7 @@ impl Plaintext {
             }
             let rest = &document[at + field.len()..];
             let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
-            let secret: WrittenSecret<ReadVersions> = values.next()?.ok()?;
+            let Strict::<WrittenSecret<ReadVersions>>(secret) = values.next()?.ok()?;
             Some(secret.into())
         };
         if document.len() < VECTORS_FROM {
@@ -254,17 +257,10 @@ fn newer_format(document: &[u8]) -> Option<Fault> {
         format: Cow<'a, str>,
     }
     let mut values = serde_json::Deserializer::from_slice(document).into_iter();
-    let FormatAlone { format } = values.next()?.ok()?;
+    let Strict(FormatAlone { format }) = values.next()?.ok()?;
     (format != FORMAT).then(|| Fault::NewerFormat {
         format: showable(&format),
     })
-}
-
-/// Marks, among what serde says, the words that are ours and repeat nothing.
-const OURS: &str = "keyvault: ";
-
-fn ours<E: de::Error>(what: &str) -> E {
-    E::custom(format_args!("{OURS}{what}"))
 }
 
 /// Cuts a text from a file down to what may stand in a message.
@@ -293,6 +289,7 @@ impl io::Write for ByteCount {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<S> {
+    #[serde(deserialize_with = "strict::word")]
     format: Format,
     vault: VaultId,
     environment: EnvironmentName,
@@ -314,11 +311,19 @@ enum Format {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenSecret<V> {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     description: Option<Remark>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<Tag>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     rotate_every: Option<Period>,
     versions: V,
 }
@@ -327,18 +332,39 @@ struct WrittenSecret<V> {
 #[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
 struct WrittenVersion<V> {
     version: u32,
+    #[serde(deserialize_with = "strict::word")]
     state: VersionState,
     created_at: Timestamp,
     created_by: MemberName,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     expires_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     revoked_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     reason: Option<Remark>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     fingerprint: Option<Fingerprint>,
-    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default = "Option::default",
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     value: Option<V>,
 }
 
@@ -418,7 +444,8 @@ impl<'de> Deserialize<'de> for ReadVersions {
                 // Most secrets have one version, and a list that is left to grow by
                 // itself begins with room for four.
                 let mut versions: Vec<SecretVersion> = Vec::with_capacity(1);
-                while let Some(version) = elements.next_element::<WrittenVersion<ReadValue>>()? {
+                while let Some(Strict(version)) = elements.next_element()? {
+                    let version: WrittenVersion<ReadValue> = version;
                     let version = SecretVersion::try_from(version).map_err(ours)?;
                     if versions
                         .last()
@@ -472,9 +499,8 @@ impl<'de> Deserialize<'de> for ReadSecrets {
 
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<ReadSecrets, A::Error> {
                 let mut secrets = BTreeMap::new();
-                while let Some((name, secret)) =
-                    entries.next_entry::<_, WrittenSecret<ReadVersions>>()?
-                {
+                while let Some((name, Strict(secret))) = entries.next_entry()? {
+                    let secret: WrittenSecret<ReadVersions> = secret;
                     // One reader would see the one and another the other.
                     if secrets.insert(name, secret.into()).is_some() {
                         return Err(ours("a name that comes twice"));
@@ -600,6 +626,7 @@ mod tests {
     use std::str::FromStr as _;
 
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::seal::identity::Identity;
@@ -729,7 +756,7 @@ mod tests {
         assert_eq!(secret.rotate_every, "90d".parse().ok());
         // Nothing of it is dropped when it is written again.
         let again = document_text(&Plaintext::sign(&environment, &alice.signer));
-        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
         assert_eq!(json(&again), json(&document));
     }
 
@@ -785,6 +812,66 @@ mod tests {
             }
         );
     }
+
+    #[test]
+    fn each_thing_is_read_in_its_one_form() {
+        let alice = alice();
+        let head = document_text(&Plaintext::sign(&found(&alice), &alice.signer));
+        let secrets = r#""secrets":{"A":{"description":"for the bot","tags":["ai"],"rotate_every":"90d","versions":[
+            {"version":1,"state":"previous","created_at":"2026-11-22T12:00:00Z","created_by":"alice","expires_at":"2027-01-01T00:00:00Z"}]}}}"#;
+        let good = head.replace(r#""secrets":{}}"#, &secrets.replace('\n', " "));
+        assert!(signed(&good, &alice.signer).verify().is_ok());
+        let good: Value = serde_json::from_str(&good).expect("JSON");
+        let fault = |place: &str, form: Value| {
+            let mut document = good.clone();
+            *document.pointer_mut(place).expect("it is there") = form;
+            fault_of(&document.to_string(), &alice)
+        };
+
+        // A list of its fields, which serde would take for a struct.
+        for (place, fields) in STRUCTS {
+            let fields = fields.split(' ').map(|field| {
+                let at = format!("{place}/{field}");
+                good.pointer(&at).expect("it is there").clone()
+            });
+            let fault = fault(place, fields.collect());
+            assert!(matches!(fault, Fault::Malformed { .. }), "{place}: {fault}");
+        }
+        // A map of one, which serde would take for a word.
+        for place in ["/format", "/secrets/A/versions/0/state"] {
+            let word = good.pointer(place).and_then(Value::as_str).expect("a word");
+            let fault = fault(place, json!({ word: null }));
+            assert!(matches!(fault, Fault::Malformed { .. }), "{place}: {fault}");
+        }
+        for place in OPTIONAL {
+            let fault = fault(place, Value::Null);
+            assert!(matches!(fault, Fault::Malformed { .. }), "{place}: {fault}");
+        }
+    }
+
+    /// Where the structs of a document are, with their fields in order.
+    const STRUCTS: [(&str, &str); 5] = [
+        (
+            "",
+            "format vault environment revision parents ancestors updated_at updated_by roster secrets",
+        ),
+        ("/roster/0", "members by at signature"),
+        ("/roster/0/members/0", "name recipient signer added_at"),
+        ("/secrets/A", "description tags rotate_every versions"),
+        (
+            "/secrets/A/versions/0",
+            "version state created_at created_by expires_at",
+        ),
+    ];
+
+    /// Fields that may be missing.
+    const OPTIONAL: [&str; 5] = [
+        "/roster/0/members/0/signer",
+        "/secrets/A/description",
+        "/secrets/A/tags",
+        "/secrets/A/rotate_every",
+        "/secrets/A/versions/0/expires_at",
+    ];
 
     #[test]
     fn what_does_not_hold_together_is_refused() {

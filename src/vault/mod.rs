@@ -10,6 +10,7 @@ pub mod layers;
 pub mod roster;
 pub mod secret;
 pub mod selection;
+mod strict;
 
 use std::collections::BTreeMap;
 

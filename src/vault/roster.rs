@@ -27,6 +27,7 @@ use crate::seal::recipient::Recipient;
 use crate::seal::signature::{Domain, Signature, Signer, SignerKey};
 use crate::timestamp::Timestamp;
 use crate::vault::VaultId;
+use crate::vault::strict;
 
 /// Most members of a roster: an age header holds 256 stanzas, and the age crate
 /// adds one of its own.
@@ -41,7 +42,11 @@ pub struct Member {
     /// What files are sealed to.
     pub recipient: Recipient,
     /// What its signatures are checked with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub signer: Option<SignerKey>,
     /// When it joined.
     pub added_at: Timestamp,
@@ -51,6 +56,7 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Link {
+    #[serde(deserialize_with = "strict::list")]
     members: Vec<Member>,
     by: MemberName,
     at: Timestamp,
@@ -62,6 +68,7 @@ struct Link {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Roster {
+    #[serde(deserialize_with = "strict::list")]
     links: Vec<Link>,
 }
 

@@ -8,13 +8,22 @@ use insta::assert_snapshot;
 use crate::forge::resigned;
 use crate::sandbox::{CANARY, Sandbox, Transcript};
 
-/// Changes the document of `dev`, signed and sealed anew, and trusts what may be
-/// trusted: it is another branch of history.
-fn with_document(sandbox: &Sandbox, edit: impl FnOnce(&str) -> String) -> Transcript {
+/// Changes the document of `dev`, signed and sealed anew.
+fn change_document(sandbox: &Sandbox, edit: impl FnOnce(&str) -> String) {
     let identity = fs::read_to_string(sandbox.identity()).expect("read");
     let file = fs::read(sandbox.dev()).expect("read");
     fs::write(sandbox.dev(), resigned(&identity, &file, edit)).expect("written");
-    sandbox.run(&["trust", "--yes"])
+}
+
+/// Changes the document of `dev`, and makes sure that even a person's word does
+/// not make it believed.
+fn refused(edit: impl FnOnce(&str) -> String) -> Transcript {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    change_document(&sandbox, edit);
+    sandbox
+        .refused_with_stdin(&["rotate", "A"], "made up")
+        .exits(6);
+    sandbox.refused(&["trust", "--yes"]).exits(6)
 }
 
 #[test]
@@ -22,7 +31,9 @@ fn what_another_program_signs_by_the_specification_is_read() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     let spaced = |document: &str| document.replacen(r#""A":{"#, r#" "A" : { "#, 1);
 
-    with_document(&sandbox, spaced).succeeds();
+    change_document(&sandbox, spaced);
+    // It is another branch of history.
+    sandbox.run(&["trust", "--yes"]).succeeds();
 
     assert_eq!(
         sandbox.run(&["get", "A"]).text(),
@@ -34,35 +45,35 @@ fn what_another_program_signs_by_the_specification_is_read() {
 
 #[test]
 fn what_a_later_version_wrote_is_refused_by_name() {
-    let sandbox = Sandbox::with_secrets(&["A"]);
-    assert_snapshot!(with_document(&sandbox, |document| document.replace("keyvault/1", "keyvault/2")), @"
+    assert_snapshot!(refused(|document| document.replace("keyvault/1", "keyvault/2")), @"
     --- stderr ---
     keyvault: error: `[sandbox]/project/.keyvault/dev.age` has the format `keyvault/2`, which this version of keyvault does not know
     keyvault: hint: a later version of keyvault wrote it; update this one
     [exit 6]
     ");
 
-    let sandbox = Sandbox::with_secrets(&["A"]);
     let field =
         |document: &str| document.replacen(r#""versions""#, r#""colour":"blue","versions""#, 1);
-    assert_snapshot!(with_document(&sandbox, field), @"
+    assert_snapshot!(refused(field), @"
     --- stderr ---
     keyvault: error: `[sandbox]/project/.keyvault/dev.age` holds `colour`, which this version of keyvault does not know
     keyvault: hint: a later version of keyvault wrote it; update this one
     [exit 6]
     ");
-    sandbox
-        .refused_with_stdin(&["rotate", "A"], "made up")
-        .exits(6);
 }
 
 #[test]
 fn a_member_s_mistakes_do_not_pass() {
-    let edits: [(&str, &str, &str); 6] = [
+    let edits: [(&str, &str, &str); 7] = [
         (
             r#""state":"current""#,
             r#""state":"revoked""#,
             "a version whose record does not fit its state",
+        ),
+        (
+            r#""state":"current""#,
+            r#""state":{"current":null}"#,
+            "a field is missing or not of its kind",
         ),
         (
             r#""A":{"#,
@@ -87,12 +98,11 @@ fn a_member_s_mistakes_do_not_pass() {
         ("}}}", "}}", "it is no JSON"),
     ];
     for (from, to, words) in edits {
-        let sandbox = Sandbox::with_secrets(&["A"]);
         let changed = |document: &str| {
             assert!(document.contains(from), "{from} is in {document}");
             document.replacen(from, to, 1)
         };
-        with_document(&sandbox, changed).exits(6).says(words);
+        refused(changed).says(words);
     }
 }
 

@@ -574,7 +574,7 @@ fn a_document_nested_without_end_is_refused() {
     let forged = age.seal(&[&recipient(&sandbox)], forged);
     assert_snapshot!(refused(&sandbox, forged), @"
     --- stderr ---
-    keyvault: error: `[sandbox]/project/.keyvault/dev.age` is damaged: its document is malformed (it is no JSON, at byte 11)
+    keyvault: error: `[sandbox]/project/.keyvault/dev.age` is damaged: its document is malformed (a field is missing or not of its kind, at byte 10)
     keyvault: hint: it was not touched; restore it from git or a backup
     [exit 6]
     ");
