@@ -1,6 +1,7 @@
 //! Public keys that files are sealed to.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use crate::text::serde_as_text;
@@ -57,6 +58,15 @@ impl PartialEq for Recipient {
 
 impl Eq for Recipient {}
 
+impl Hash for Recipient {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.0 {
+            Kind::Age(recipient) => recipient.hash(state),
+            Kind::Ssh(recipient) => recipient.to_string().hash(state),
+        }
+    }
+}
+
 impl FromStr for Recipient {
     /// Does not repeat the text, which may be a private key in the wrong place.
     type Err = &'static str;
@@ -81,6 +91,8 @@ serde_as_text!(Recipient);
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     const SSH: &str =
@@ -95,6 +107,16 @@ mod tests {
         }
         let commented: Recipient = format!("{SSH} alice@laptop").parse().expect("a recipient");
         assert_eq!(commented.to_string(), SSH);
+    }
+
+    #[test]
+    fn a_set_of_them_knows_each_again() {
+        let age = || age::x25519::Identity::generate().to_public().to_string();
+        let texts = [SSH.to_owned(), age(), age()];
+        let all = || texts.iter().map(|text| text.parse().expect("a recipient"));
+        let set: HashSet<Recipient> = all().collect();
+        assert_eq!(set.len(), 3);
+        assert!(all().all(|recipient| set.contains(&recipient)));
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Signer {
 ///
 /// Whether the bytes are a point of the curve is found out when they are used: a
 /// roster has many signers, and most reads verify with none.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SignerKey([u8; 32]);
 
 impl SignerKey {

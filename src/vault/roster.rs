@@ -18,6 +18,9 @@
 //! it so that the roster of one environment, in which somebody is a writer,
 //! cannot be put into another, in which they are not.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
@@ -219,15 +222,18 @@ fn check_members(members: &[Member]) -> Result<(), Fault> {
     if !members.iter().any(|member| member.signer.is_some()) {
         return fault("nobody may write");
     }
-    for (n, one) in members.iter().enumerate() {
-        for other in &members[..n] {
-            let same_signer = one.signer.is_some() && one.signer == other.signer;
-            if one.name == other.name || one.recipient == other.recipient || same_signer {
-                return fault("a member is listed twice");
-            }
-        }
+    let names = members.iter().map(|member| &member.name);
+    let recipients = members.iter().map(|member| &member.recipient);
+    let signers = members.iter().filter_map(|member| member.signer.as_ref());
+    if has_twins(names) || has_twins(recipients) || has_twins(signers) {
+        return fault("a member is listed twice");
     }
     Ok(())
+}
+
+fn has_twins<T: Eq + Hash>(things: impl IntoIterator<Item = T>) -> bool {
+    let mut seen = HashSet::new();
+    !things.into_iter().all(|thing| seen.insert(thing))
 }
 
 #[cfg(test)]
@@ -462,6 +468,10 @@ mod tests {
         for twice in [namesake, twin, signs_alike] {
             assert!(checked(&[alice.member.clone(), twice]).is_err());
         }
+        // Two who only read have no signer in common.
+        let (mut dave, mut erin) = (person("dave").member, person("erin").member);
+        (dave.signer, erin.signer) = (None, None);
+        assert!(checked(&[alice.member.clone(), dave, erin]).is_ok());
         let mut reader = alice.member;
         reader.signer = None;
         assert!(checked(&[reader]).is_err());
