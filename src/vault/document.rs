@@ -29,14 +29,16 @@
 //!           "expires_at": "…", "value": "sk-…" } ] } } }
 //! ```
 //!
-//! - `revision` counts saves from 1. `parents` is empty in the first, and holds
-//!   more than one digest where branches were merged.
+//! - `revision` counts saves from 1, and stays below 2^53. `parents` is empty in the
+//!   first, and holds more than one digest where branches were merged. Of `parents`
+//!   and `ancestors` there are at most 64 each.
 //! - `roster`: see [`crate::vault::roster`]. A member without `signer` reads only.
 //! - `secrets`: no name twice. `description`, `tags` and `rotate_every` may be
 //!   missing.
-//! - `versions`: numbers ascend; at most one is `current`; a `revoked` one has
-//!   `revoked_at` and `fingerprint` (see [`Fingerprint`]) and no value, any other
-//!   none of the two. A `previous` one may have lost its value.
+//! - `versions`: numbers count from 1, ascend, and stay below 2^31; at most one is
+//!   `current`; a `revoked` one has `revoked_at` and `fingerprint` (see
+//!   [`Fingerprint`]) and no value, any other none of the two. A `previous` one may
+//!   have lost its value.
 //! - `value` is text, or `{"base64": "…"}` where the bytes are not UTF-8 or hold
 //!   NUL.
 //! - A `format` that is not known, or a field that is not, is refused by name.
@@ -68,7 +70,7 @@ use crate::timestamp::{Period, Timestamp};
 use crate::vault::roster::Roster;
 use crate::vault::secret::{Revocation, Secret, SecretVersion, VersionState};
 use crate::vault::strict::{self, OURS, Strict, ours};
-use crate::vault::{Environment, VaultId};
+use crate::vault::{ANCESTORS_MAX, Environment, VaultId};
 
 /// The only format there is.
 const FORMAT: &str = "keyvault/1";
@@ -84,6 +86,14 @@ const SIGNATURE_LENGTH: usize = 88;
 /// To ask which it has takes 60 µs on a virtual machine, where each question is
 /// answered by the host: as long as searching 100 kB without them.
 const VECTORS_FROM: usize = 128 << 10;
+
+/// The highest revision that is read: the last number that every reader of JSON
+/// gives back exact (RFC 8259, section 6). The next one is still a number.
+const REVISION_MAX: u64 = (1 << 53) - 1;
+
+/// The highest version that is read: what every program holds that gives a number
+/// 32 bits. The next one is still a number.
+const VERSION_MAX: u64 = (1 << 31) - 1;
 
 /// The longest name of a field or format that is repeated in a message.
 const SHOWN_MAX: usize = 64;
@@ -293,8 +303,11 @@ struct Document<S> {
     format: Format,
     vault: VaultId,
     environment: EnvironmentName,
+    #[serde(deserialize_with = "strict::count::<REVISION_MAX, _, _>")]
     revision: u64,
+    #[serde(deserialize_with = "strict::at_most::<ANCESTORS_MAX, _, _>")]
     parents: Vec<Digest>,
+    #[serde(deserialize_with = "strict::at_most::<ANCESTORS_MAX, _, _>")]
     ancestors: Vec<ShortDigest>,
     updated_at: Timestamp,
     updated_by: MemberName,
@@ -331,6 +344,7 @@ struct WrittenSecret<V> {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
 struct WrittenVersion<V> {
+    #[serde(deserialize_with = "strict::count::<VERSION_MAX, _, _>")]
     version: u32,
     #[serde(deserialize_with = "strict::word")]
     state: VersionState,
@@ -886,7 +900,29 @@ mod tests {
         let with =
             |secrets: &str| head.replace(r#""secrets":{}"#, &format!(r#""secrets":{{{secrets}}}"#));
         let one = |versions: &str| with(&format!(r#""A":{{"versions":[{versions}]}}"#));
-        assert!(signed(&one(&current), &alice.signer).verify().is_ok());
+        let with_number = |text: &str, number: u64| {
+            text.replace(r#""version":1"#, &format!(r#""version":{number}"#))
+        };
+        let numbered = |number| with_number(&current, number);
+        let pending = |number| {
+            let pending = current.replace(r#""current""#, r#""pending""#);
+            with_number(&pending, number)
+        };
+        for good in [
+            current.clone(),
+            numbered((1 << 31) - 1),
+            format!(
+                "{},{current_3},{}",
+                pending(2),
+                pending(4),
+                current_3 = numbered(3)
+            ),
+        ] {
+            assert!(
+                signed(&one(&good), &alice.signer).verify().is_ok(),
+                "{good}"
+            );
+        }
 
         let fingerprint = r#""fingerprint":"00112233445566778899aabbccddeeff""#;
         let revoked = r#""state":"revoked","revoked_at":"2026-11-22T12:00:00Z""#;
@@ -916,6 +952,15 @@ mod tests {
             head.replace(r#""secrets":{}}"#, r#""secrets":{}"#),
             head.replace(r#""revision":1,"#, ""),
             head.replace(r#""revision":1"#, r#""revision":-1"#),
+            head.replace(r#""revision":1"#, r#""revision":0"#),
+            head.replace(r#""revision":1"#, r#""revision":9007199254740992"#),
+            head.replace(r#""revision":1"#, &format!(r#""revision":{}"#, u64::MAX)),
+            one(&numbered(0)),
+            one(&numbered(1 << 31)),
+            one(&numbered(u64::from(u32::MAX))),
+            one(&numbered(1 << 32)),
+            one(&format!("{},{}", pending(2), pending(1))),
+            one(&format!("{},{}", pending(2), pending(2))),
             String::new(),
             "null".to_owned(),
         ];
@@ -927,6 +972,50 @@ mod tests {
             );
             assert!(!fault.to_string().contains("made-up"), "{fault}");
         }
+    }
+
+    #[test]
+    fn as_many_ancestors_are_read_as_are_written() {
+        let alice = alice();
+        let mut dev = found(&alice);
+        let (digest, short) = (Digest::of(b"").to_string(), Digest::of(b"").short());
+        dev.ancestors = vec![short; ANCESTORS_MAX];
+        let enough = document_text(&Plaintext::sign(&dev, &alice.signer));
+        assert!(signed(&enough, &alice.signer).verify().is_ok());
+
+        let ancestors = enough.replace(r#""ancestors":["#, &format!(r#""ancestors":["{short}","#));
+        let digests = vec![format!(r#""{digest}""#); ANCESTORS_MAX + 1].join(",");
+        let parents = enough.replace(r#""parents":[]"#, &format!(r#""parents":[{digests}]"#));
+        for document in [ancestors, parents] {
+            let fault = fault_of(&document, &alice).to_string();
+            assert!(fault.contains("a list of more than 64"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn the_last_numbers_are_read_and_none_comes_behind_them() {
+        let alice = alice();
+        let mut dev = found(&alice);
+        add(&mut dev, "A", b"made-up");
+        dev.revision = REVISION_MAX;
+        let a = "A".parse().expect("a name");
+        let last = u32::try_from(VERSION_MAX).expect("it is one");
+        dev.secrets.get_mut(&a).expect("there").versions[0].number = last;
+        let (mut dev, _) = Plaintext::sign(&dev, &alice.signer)
+            .verify()
+            .expect("sound");
+
+        let (by, value) = (alice.member.name.clone(), "other".to_owned());
+        let author = Author {
+            name: &by,
+            now: now(),
+        };
+        let rotated = dev.rotate(&a, SecretValue::from_text(value), author);
+        assert_eq!(rotated.expect("rotated").version, last + 1);
+        dev.advance(Digest::of(b""), author);
+        assert_eq!(dev.revision, REVISION_MAX + 1);
+        let fault = Plaintext::sign(&dev, &alice.signer).verify().err();
+        assert!(matches!(fault, Some(Fault::Malformed { .. })), "{fault:?}");
     }
 
     #[test]

@@ -17,11 +17,16 @@
 //! The SHA-256 of that JSON is the link's digest. Vault and environment are in
 //! it so that the roster of one environment, in which somebody is a writer,
 //! cannot be put into another, in which they are not.
+//!
+//! A link has at most 250 members. A roster has at most 4096 links, and they list
+//! at most 65,536 members together.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::hash::Hash;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::Fault;
 use crate::name::{EnvironmentName, MemberName};
@@ -30,11 +35,19 @@ use crate::seal::recipient::Recipient;
 use crate::seal::signature::{Domain, Signature, Signer, SignerKey};
 use crate::timestamp::Timestamp;
 use crate::vault::VaultId;
-use crate::vault::strict;
+use crate::vault::strict::{self, Strict, ours};
 
 /// Most members of a roster: an age header holds 256 stanzas, and the age crate
 /// adds one of its own.
 const MEMBERS_MAX: usize = 250;
+
+/// Most links of a roster: a change on every working day of 16 years. A machine
+/// remembers 67 bytes of each, and takes 45 µs to verify it.
+const LINKS_MAX: usize = 4096;
+
+/// Most members that the links list together: 256 changes among as many people. To
+/// check one takes up to 6 µs, and whoever can seal a file can fill it with them.
+const LISTED_MAX: usize = 1 << 16;
 
 /// A named recipient. With a signer it is a writer, without one a reader.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +72,7 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Link {
-    #[serde(deserialize_with = "strict::list")]
+    #[serde(deserialize_with = "strict::at_most::<MEMBERS_MAX, _, _>")]
     members: Vec<Member>,
     by: MemberName,
     at: Timestamp,
@@ -71,7 +84,7 @@ struct Link {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Roster {
-    #[serde(deserialize_with = "strict::list")]
+    #[serde(deserialize_with = "read_links")]
     links: Vec<Link>,
 }
 
@@ -204,6 +217,34 @@ impl Link {
     }
 }
 
+/// Reads links, and stops where they are more than can be checked in a moment.
+fn read_links<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Link>, D::Error> {
+    struct Bounded;
+
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = Vec<Link>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the links of a roster")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<Link>, A::Error> {
+            let (mut links, mut listed) = (Vec::new(), 0);
+            while let Some(Strict(link)) = elements.next_element()? {
+                let link: Link = link;
+                listed += link.members.len();
+                if links.len() == LINKS_MAX || listed > LISTED_MAX {
+                    return Err(ours("a roster of too many changes"));
+                }
+                links.push(link);
+            }
+            Ok(links)
+        }
+    }
+
+    deserializer.deserialize_seq(Bounded)
+}
+
 fn writer<'a>(members: &'a [Member], name: &MemberName) -> Option<&'a SignerKey> {
     members
         .iter()
@@ -216,9 +257,6 @@ fn writer<'a>(members: &'a [Member], name: &MemberName) -> Option<&'a SignerKey>
 /// name or key, and somebody can write.
 fn check_members(members: &[Member]) -> Result<(), Fault> {
     let fault = |what| Err(Fault::Roster { what });
-    if members.len() > MEMBERS_MAX {
-        return fault("there are more than 250 members");
-    }
     if !members.iter().any(|member| member.signer.is_some()) {
         return fault("nobody may write");
     }
@@ -359,6 +397,36 @@ mod tests {
             serde_json::from_str::<Roster>(&text).expect("a roster"),
             roster
         );
+    }
+
+    /// Reads a roster of so many links, each with so many members.
+    fn read(links: usize, members: usize) -> Result<Roster, String> {
+        let alice = person("alice");
+        let text = |thing: &Member| serde_json::to_string(thing).expect("JSON");
+        let members = vec![text(&alice.member); members].join(",");
+        let signature = alice.signer.sign(Domain::Roster, b"");
+        let at = now();
+        let link = format!(
+            r#"{{"members":[{members}],"by":"alice","at":"{at}","signature":"{signature}"}}"#
+        );
+        let links = vec![link; links].join(",");
+        serde_json::from_str(&format!("[{links}]")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn it_is_read_up_to_its_bounds() {
+        assert!(read(1, MEMBERS_MAX).is_ok());
+        let members = read(1, MEMBERS_MAX + 1).expect_err("too many members");
+        assert!(members.contains("a list of more than 250"), "{members}");
+        assert!(read(LINKS_MAX, 1).is_ok());
+        assert!(read(LISTED_MAX / MEMBERS_MAX, MEMBERS_MAX).is_ok());
+        for (links, members) in [
+            (LINKS_MAX + 1, 1),
+            (LISTED_MAX / MEMBERS_MAX + 1, MEMBERS_MAX),
+        ] {
+            let error = read(links, members).expect_err("too many changes");
+            assert!(error.contains("a roster of too many changes"), "{error}");
+        }
     }
 
     #[test]

@@ -5,9 +5,10 @@
 //! have to be read for ever, and another program might take it for something else.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::value::StrDeserializer;
-use serde::de::{Error, Visitor};
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
 /// Marks, among what serde says, the words that are ours and repeat nothing.
@@ -53,21 +54,55 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// Reads a list, each element in its one form.
+/// Reads what is counted from 1 and has not come beyond `MAX`.
 ///
 /// # Errors
 ///
-/// What reading an element says.
-pub fn list<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// What reading it says, or that it is neither.
+pub fn count<'de, const MAX: u64, N, D>(deserializer: D) -> Result<N, D::Error>
+where
+    N: TryFrom<u64>,
+    D: Deserializer<'de>,
+{
+    let count = u64::deserialize(deserializer)?;
+    let within = Some(count).filter(|count| (1..=MAX).contains(count));
+    within
+        .and_then(|count| N::try_from(count).ok())
+        .ok_or_else(|| ours(format_args!("a number that is not within 1 and {MAX}")))
+}
+
+/// Reads a list, each element in its one form, and stops behind `MAX` of them.
+///
+/// # Errors
+///
+/// What reading an element says, or that there are too many.
+pub fn at_most<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,
 {
-    let elements: Vec<Strict<T>> = Vec::deserialize(deserializer)?;
-    Ok(elements
-        .into_iter()
-        .map(|Strict(element)| element)
-        .collect())
+    struct AtMost<const MAX: usize, T>(PhantomData<T>);
+
+    impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for AtMost<MAX, T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MAX}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(Strict(element)) = elements.next_element()? {
+                if list.len() == MAX {
+                    return Err(ours(format_args!("a list of more than {MAX}")));
+                }
+                list.push(element);
+            }
+            Ok(list)
+        }
+    }
+
+    deserializer.deserialize_seq(AtMost::<MAX, T>(PhantomData))
 }
 
 /// A deserializer that gives a struct from a map and an enum from a text.

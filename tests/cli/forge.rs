@@ -17,11 +17,23 @@ pub fn resigned(identity_file: &str, file: &[u8], edit: impl FnOnce(&str) -> Str
     let identity = identity(identity_file);
     let plaintext = opened(&identity, file);
     let document = plaintext.split('\n').next().expect("line 1");
-    sealed(&identity, &signed(&identity, &edit(document)))
+    sealed(&identity, &signed(identity_file, &edit(document)))
 }
 
-/// Reads a plain identity file.
-pub fn identity(file: &str) -> age::x25519::Identity {
+/// Signs a text with a plain identity file, under a domain without its line feed.
+pub fn signature(identity_file: &str, domain: &str, text: &str) -> String {
+    let secret = identity(identity_file).to_string();
+    let (_, secret) = bech32::decode(secret.expose_secret()).expect("bech32");
+    let mut seed = [0; 32];
+    Hkdf::<Sha256>::new(None, &secret)
+        .expand(b"keyvault/sign/v1", &mut seed)
+        .expect("32 bytes");
+    let message = format!("{domain}\n{text}");
+    let signature = SigningKey::from_bytes(&seed).sign(message.as_bytes());
+    BASE64_STANDARD.encode(signature.to_bytes())
+}
+
+fn identity(file: &str) -> age::x25519::Identity {
     let line = file
         .lines()
         .find(|line| line.starts_with("AGE-SECRET-KEY-"));
@@ -38,23 +50,11 @@ fn opened(identity: &age::x25519::Identity, file: &[u8]) -> String {
     plaintext
 }
 
-fn signed(identity: &age::x25519::Identity, document: &str) -> String {
-    let signature = signature(identity, "keyvault/document/v1", document);
+fn signed(identity_file: &str, document: &str) -> String {
+    let signature = signature(identity_file, "keyvault/document/v1", document);
     let lines = format!("{document}\n{signature}\n");
     let padding = " ".repeat(lines.len().next_multiple_of(4096) - lines.len());
     lines + &padding
-}
-
-/// Signs as keyvault does: the text behind its domain.
-pub fn signature(identity: &age::x25519::Identity, domain: &str, text: &str) -> String {
-    let (_, secret) = bech32::decode(identity.to_string().expose_secret()).expect("bech32");
-    let mut seed = [0; 32];
-    Hkdf::<Sha256>::new(None, &secret)
-        .expand(b"keyvault/sign/v1", &mut seed)
-        .expect("32 bytes");
-    let message = format!("{domain}\n{text}");
-    let signature = SigningKey::from_bytes(&seed).sign(message.as_bytes());
-    BASE64_STANDARD.encode(signature.to_bytes())
 }
 
 fn sealed(identity: &age::x25519::Identity, plaintext: &str) -> Vec<u8> {

@@ -2,11 +2,16 @@
 //! the specification allows is read, and what it does not is refused by name.
 
 use std::fs;
+use std::iter;
 
 use insta::assert_snapshot;
+use sha2::{Digest, Sha256};
 
-use crate::forge::resigned;
+use crate::forge::{resigned, signature};
 use crate::sandbox::{CANARY, Sandbox, Transcript};
+
+/// A moment in the life of forged rosters.
+const FORGED_AT: &str = "2026-11-22T12:00:00Z";
 
 /// Changes the document of `dev`, signed and sealed anew.
 fn change_document(sandbox: &Sandbox, edit: impl FnOnce(&str) -> String) {
@@ -64,7 +69,7 @@ fn what_a_later_version_wrote_is_refused_by_name() {
 
 #[test]
 fn a_member_s_mistakes_do_not_pass() {
-    let edits: [(&str, &str, &str); 7] = [
+    let edits: [(&str, &str, &str); 11] = [
         (
             r#""state":"current""#,
             r#""state":"revoked""#,
@@ -86,9 +91,29 @@ fn a_member_s_mistakes_do_not_pass() {
             "a field is missing or not of its kind",
         ),
         (
+            r#""version":1"#,
+            r#""version":0"#,
+            "a number that is not within 1 and 2147483647",
+        ),
+        (
+            r#""version":1"#,
+            r#""version":4294967295"#,
+            "a number that is not within 1 and 2147483647",
+        ),
+        (
             r#""revision":2,"#,
             "",
             "a field is missing or not of its kind",
+        ),
+        (
+            r#""revision":2"#,
+            r#""revision":0"#,
+            "a number that is not within 1 and 9007199254740991",
+        ),
+        (
+            r#""revision":2"#,
+            r#""revision":18446744073709551615"#,
+            "a number that is not within 1 and 9007199254740991",
         ),
         (
             r#""secrets":{"#,
@@ -104,6 +129,63 @@ fn a_member_s_mistakes_do_not_pass() {
         };
         refused(changed).says(words);
     }
+}
+
+/// Returns what stands behind one text and before the next other one.
+fn between<'a>(text: &'a str, one: &str, other: &str) -> &'a str {
+    let (_, rest) = text.split_once(one).expect("it is there");
+    rest.split_once(other).expect("it ends").0
+}
+
+/// Puts a roster of so many links into a document. In the last of them there are
+/// so many who read, beside the one who writes.
+fn with_roster(document: &str, identity: &str, links: usize, readers: usize) -> String {
+    let vault = between(document, r#""vault":""#, r#"""#);
+    let link = between(document, r#""roster":["#, r#"],"secrets""#);
+    let writer = between(link, r#""members":["#, "]");
+    let everybody = iter::once(writer.to_owned()).chain((0..readers).map(reader));
+    let everybody = everybody.collect::<Vec<_>>().join(",");
+    let (mut roster, mut previous) = (Vec::new(), "null".to_owned());
+    for n in 1..=links {
+        let members = if n == links { &everybody } else { writer };
+        let changed = format!(r#""members":[{members}],"by":"alice","at":"{FORGED_AT}""#);
+        let signed =
+            format!(r#"{{"vault":"{vault}","environment":"dev","previous":{previous},{changed}}}"#);
+        let signature = signature(identity, "keyvault/roster/v1", &signed);
+        roster.push(format!(r#"{{{changed},"signature":"{signature}"}}"#));
+        let digest = Sha256::digest(signed);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        previous = format!(r#""{digest}""#);
+    }
+    document.replace(link, &roster.join(","))
+}
+
+fn reader(n: usize) -> String {
+    let recipient = age::x25519::Identity::generate().to_public();
+    format!(r#"{{"name":"reader-{n}","recipient":"{recipient}","added_at":"{FORGED_AT}"}}"#)
+}
+
+#[test]
+fn the_longest_roster_is_read_and_remembered() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let identity = fs::read_to_string(sandbox.identity()).expect("read");
+    let change = |links, readers| {
+        change_document(&sandbox, |document| {
+            with_roster(document, &identity, links, readers)
+        });
+    };
+
+    change(4096, 249);
+    sandbox.run(&["trust", "--yes"]).succeeds();
+    for value in ["one", "two"] {
+        sandbox.run_with_stdin(&["rotate", "A"], value).succeeds();
+        let got = sandbox.run(&["get", "A"]).succeeds().says_nothing();
+        assert_eq!(got.text(), value);
+    }
+
+    change(4097, 0);
+    let refusal = sandbox.refused(&["trust", "--yes"]).exits(6);
+    refusal.says("a roster of too many changes");
 }
 
 #[test]

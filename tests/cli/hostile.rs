@@ -126,7 +126,6 @@ impl Stranger {
 
 /// Makes the state that follows a vault file of one member: a reader has joined.
 fn with_a_reader(identity_file: &str, file: &[u8]) -> Vec<u8> {
-    let identity = forge::identity(identity_file);
     let reader = age::x25519::Identity::generate().to_public();
     let digest = hex(&Sha256::digest(file));
     forge::resigned(identity_file, file, |document| {
@@ -143,7 +142,7 @@ fn with_a_reader(identity_file: &str, file: &[u8]) -> Vec<u8> {
         let joined = members.trim_end_matches(']').to_owned()
             + &format!(r#",{{"name":"reader","recipient":"{reader}","added_at":"{at}"}}]"#);
         let second = format!(r#"{scope}"{previous}","members":{joined},"by":"{by}","at":"{at}"}}"#);
-        let signature = forge::signature(&identity, "keyvault/roster/v1", &second);
+        let signature = forge::signature(identity_file, "keyvault/roster/v1", &second);
         let link = format!(
             r#",{{"members":{joined},"by":"{by}","at":"{at}","signature":"{signature}"}}],"secrets""#
         );
