@@ -202,7 +202,6 @@ impl Environment {
         if !self.secrets.contains_key(name) {
             return Err(self.unknown(name));
         }
-        self.changed = true;
         Ok(self.secrets.get_mut(name).expect("it was found just now"))
     }
 
@@ -267,35 +266,31 @@ impl Environment {
         value: SecretValue,
         author: Author<'_>,
     ) -> Result<Rotated> {
-        let environment = self.name.clone();
         self.refuse_revoked(name, &value)?;
+        let environment = self.name.clone();
         let secret = self.secret_mut(name)?;
-        let previous = secret
-            .versions
+        let versions = &mut secret.versions;
+        let current = versions
             .iter_mut()
-            .find(|old| old.state == VersionState::Current);
-        if let Some(old) = &previous
-            && old
-                .value
-                .as_ref()
-                .is_some_and(|old| old.expose() == value.expose())
+            .find(|version| version.state == VersionState::Current);
+        if let Some(old) = &current
+            && old.has(&value)
         {
-            let name = name.clone();
+            let (name, version) = (name.clone(), old.number);
             return Err(Error::SameValue {
                 name,
-                version: old.number,
+                version,
                 environment,
             });
         }
-        let previous = previous.map(|old| {
+        let previous = current.map(|old| {
             old.state = VersionState::Previous;
             old.number
         });
-        let newest = secret.versions.last().map_or(0, |newest| newest.number);
+        let newest = versions.last().map_or(0, |newest| newest.number);
         let (version, empty) = (newest + 1, value.is_empty());
-        secret
-            .versions
-            .push(current_version(version, value, author));
+        versions.push(current_version(version, value, author));
+        self.changed = true;
         Ok(Rotated {
             name: name.clone(),
             environment,
@@ -335,7 +330,6 @@ impl Environment {
                 Some(selected.ok_or_else(missing)?)
             }
         };
-        let unchanged = !self.changed;
         let secret = self.secret_mut(name)?;
         let mut versions = Vec::new();
         for version in &mut secret.versions {
@@ -351,9 +345,7 @@ impl Environment {
             }));
             versions.push(version.number);
         }
-        if unchanged && versions.is_empty() {
-            self.changed = false;
-        }
+        self.changed |= !versions.is_empty();
         Ok(Revoked {
             name: name.clone(),
             environment,
@@ -368,12 +360,13 @@ impl Environment {
     ///
     /// [`Error::NoSecret`].
     pub fn remove(&mut self, name: &SecretName) -> Result<Removed> {
-        let versions = self.secret_mut(name)?.versions.len();
-        self.secrets.remove(name);
+        let removed = self.secrets.remove(name);
+        let removed = removed.ok_or_else(|| self.unknown(name))?;
+        self.changed = true;
         Ok(Removed {
             name: name.clone(),
             environment: self.name.clone(),
-            versions,
+            versions: removed.versions.len(),
         })
     }
 
@@ -595,10 +588,38 @@ mod tests {
     #[test]
     fn a_failed_change_leaves_nothing_to_save() {
         let mut dev = environment();
-        assert!(rotate(&mut dev, "A", "one").is_err());
-        assert!(dev.remove(&name("A")).is_err());
-        assert!(revoke(&mut dev, "A").is_err());
+        add(&mut dev, "A", "one").expect("added");
+        rotate(&mut dev, "A", "two").expect("rotated");
+        revoke(&mut dev, "A@1").expect("revoked");
+        let before = states(&dev, "A");
+        dev.changed = false;
+
+        assert!(add(&mut dev, "A", "three").is_err(), "it is there");
+        assert!(add(&mut dev, "B", "one").is_err(), "it was revoked");
+        assert!(rotate(&mut dev, "A", "one").is_err(), "it was revoked");
+        assert!(rotate(&mut dev, "A", "two").is_err(), "it is the same");
+        assert!(rotate(&mut dev, "B", "three").is_err(), "it is not there");
+        assert!(revoke(&mut dev, "A@3").is_err(), "it is not there");
+        assert!(revoke(&mut dev, "B").is_err(), "it is not there");
+        assert!(dev.remove(&name("B")).is_err(), "it is not there");
+
         assert!(!dev.is_changed());
+        assert_eq!(states(&dev, "A"), before);
+    }
+
+    #[test]
+    fn each_change_is_something_to_save() {
+        let changes: [fn(&mut Environment) -> bool; 4] = [
+            |dev| add(dev, "A", "one").is_ok(),
+            |dev| rotate(dev, "A", "two").is_ok(),
+            |dev| revoke(dev, "A@1").is_ok(),
+            |dev| dev.remove(&name("A")).is_ok(),
+        ];
+        let mut dev = environment();
+        for change in changes {
+            dev.changed = false;
+            assert!(change(&mut dev) && dev.is_changed());
+        }
     }
 
     #[test]

@@ -55,6 +55,14 @@ pub struct SecretVersion {
     pub value: Option<SecretValue>,
 }
 
+impl SecretVersion {
+    /// Tells whether this is its value.
+    pub fn has(&self, value: &SecretValue) -> bool {
+        let own = self.value.as_ref();
+        own.is_some_and(|own| own.expose() == value.expose())
+    }
+}
+
 /// The record of a revoked version.
 #[derive(Debug)]
 pub struct Revocation {
