@@ -13,7 +13,8 @@ use crate::vault::secret::SecretReference;
 /// Destroy a secret's value and refuse to serve it
 ///
 /// The record stays, with the reason, and the same value is not taken again.
-/// `NAME` revokes every version, `NAME@N` or `NAME@previous` one.
+/// `NAME` revokes every version, `NAME@N` or `NAME@previous` one and those of this
+/// secret with the same value. Other secrets that have it are named.
 #[derive(clap::Args)]
 pub struct RevokeArgs {
     /// The secret, or one version of it
@@ -46,6 +47,7 @@ impl Report for Revoked {
             name,
             environment,
             versions,
+            shared_with,
             ..
         } = self;
         let numbers: Vec<String> = versions.iter().map(u32::to_string).collect();
@@ -57,6 +59,15 @@ impl Report for Revoked {
                 "revoked `{name}` in `{environment}` (versions {})",
                 numbers.join(", ")
             ),
+        }?;
+        if shared_with.is_empty() {
+            return Ok(());
         }
+        let sharers: Vec<String> = shared_with.iter().map(|one| format!("`{one}`")).collect();
+        writeln!(
+            out,
+            "the same value is still in {}: revoke it there, too, if it leaked",
+            sharers.join(", ")
+        )
     }
 }

@@ -12,7 +12,9 @@ pub mod secret;
 pub mod selection;
 mod strict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::slice;
 
 use serde::Serialize;
 
@@ -118,9 +120,26 @@ pub struct Revoked {
     pub environment: EnvironmentName,
     /// The versions whose values are no more; none if they were revoked before.
     pub versions: Vec<u32>,
+    /// Versions of other secrets that have one of these values still.
+    pub shared_with: Vec<Sharer>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Remark>,
+}
+
+/// A version of another secret with the same value.
+#[derive(Debug, Serialize)]
+pub struct Sharer {
+    /// Which secret.
+    pub name: SecretName,
+    /// Which of its versions.
+    pub version: u32,
+}
+
+impl fmt::Display for Sharer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
 }
 
 /// A secret was forgotten.
@@ -301,7 +320,9 @@ impl Environment {
     }
 
     /// Destroys the value of one version, or of all where none is named, and
-    /// keeps their records. What was revoked before stays as it is.
+    /// keeps their records. Every other version of the secret with the same value
+    /// goes with it: it is the value that must not be used any more. What was
+    /// revoked before stays as it is.
     ///
     /// # Errors
     ///
@@ -313,45 +334,73 @@ impl Environment {
         reason: Option<Remark>,
         author: Author<'_>,
     ) -> Result<Revoked> {
-        let (vault, environment) = (self.vault, self.name.clone());
-        let number = match version {
-            None => None,
-            Some(selector) => {
-                let selected = self
-                    .secret(name)?
-                    .select(selector)
-                    .map(|version| version.number);
-                let wanted = selector.to_string();
-                let missing = || Error::NoVersion {
-                    name: name.clone(),
-                    environment: environment.clone(),
-                    wanted,
-                };
-                Some(selected.ok_or_else(missing)?)
-            }
-        };
-        let secret = self.secret_mut(name)?;
+        let (vault, meant) = (self.vault, self.fingerprints(name, version)?);
         let mut versions = Vec::new();
-        for version in &mut secret.versions {
-            let meant = number.is_none_or(|number| number == version.number);
-            let Some(value) = version.value.take_if(|_| meant) else {
+        for version in &mut self.secret_mut(name)?.versions {
+            let fingerprint = version.fingerprint(vault.as_ref());
+            let Some(fingerprint) = fingerprint.filter(|print| meant.contains(print)) else {
                 continue;
             };
-            version.state = VersionState::Revoked;
-            version.revocation = Some(Box::new(Revocation {
-                at: author.now,
-                reason: reason.clone(),
-                fingerprint: Fingerprint::of(&value, vault.as_ref()),
-            }));
-            versions.push(version.number);
+            // Without a value it was revoked before.
+            if version.value.take().is_some() {
+                version.state = VersionState::Revoked;
+                version.revocation = Some(Box::new(Revocation {
+                    at: author.now,
+                    reason: reason.clone(),
+                    fingerprint,
+                }));
+                versions.push(version.number);
+            }
         }
         self.changed |= !versions.is_empty();
         Ok(Revoked {
             name: name.clone(),
-            environment,
+            environment: self.name.clone(),
             versions,
+            shared_with: self.sharers(&meant),
             reason,
         })
+    }
+
+    /// Returns what the values of one version, or of all where none is named, are
+    /// or were known by.
+    fn fingerprints(
+        &self,
+        name: &SecretName,
+        version: Option<VersionSelector>,
+    ) -> Result<BTreeSet<Fingerprint>> {
+        let secret = self.secret(name)?;
+        let versions = match version {
+            None => &secret.versions[..],
+            Some(selector) => {
+                let missing = || Error::NoVersion {
+                    name: name.clone(),
+                    environment: self.name.clone(),
+                    wanted: selector.to_string(),
+                };
+                slice::from_ref(secret.select(selector).ok_or_else(missing)?)
+            }
+        };
+        let prints = versions
+            .iter()
+            .filter_map(|version| version.fingerprint(self.vault.as_ref()));
+        Ok(prints.collect())
+    }
+
+    /// Finds the versions that have a value of one of these fingerprints.
+    fn sharers(&self, prints: &BTreeSet<Fingerprint>) -> Vec<Sharer> {
+        let mut sharers = Vec::new();
+        for (name, secret) in &self.secrets {
+            for version in &secret.versions {
+                let print = version.fingerprint(self.vault.as_ref());
+                let shares = print.is_some_and(|print| prints.contains(&print));
+                if version.value.is_some() && shares {
+                    let (name, version) = (name.clone(), version.number);
+                    sharers.push(Sharer { name, version });
+                }
+            }
+        }
+        sharers
     }
 
     /// Forgets a secret, its versions and their records.
@@ -463,15 +512,23 @@ mod tests {
         environment.rotate(&name(secret), value(text), author(&alice()))
     }
 
-    fn revoke(environment: &mut Environment, reference: &str) -> Result<Vec<u32>> {
+    fn revoke(environment: &mut Environment, reference: &str) -> Result<Revoked> {
         let (secret, version) = match reference.split_once('@') {
             None => (reference, None),
             Some((secret, number)) => (secret, number.parse().ok().map(VersionSelector::Number)),
         };
         let reason = "leaked".parse().ok();
-        environment
-            .revoke(&name(secret), version, reason, author(&alice()))
-            .map(|revoked| revoked.versions)
+        environment.revoke(&name(secret), version, reason, author(&alice()))
+    }
+
+    fn revoked(environment: &mut Environment, reference: &str) -> Vec<u32> {
+        revoke(environment, reference).expect("revoked").versions
+    }
+
+    fn sharers(environment: &mut Environment, reference: &str) -> Vec<String> {
+        let revoked = revoke(environment, reference).expect("revoked");
+        let sharers = revoked.shared_with.iter();
+        sharers.map(ToString::to_string).collect()
     }
 
     fn states(environment: &Environment, secret: &str) -> Vec<VersionState> {
@@ -528,9 +585,9 @@ mod tests {
         add(&mut dev, "A", "one").expect("added");
         rotate(&mut dev, "A", "two").expect("rotated");
         rotate(&mut dev, "A", "three").expect("rotated");
-        assert_eq!(revoke(&mut dev, "A@2").expect("revoked"), [2]);
+        assert_eq!(revoked(&mut dev, "A@2"), [2]);
         assert_eq!(states(&dev, "A"), [Previous, Revoked, Current]);
-        assert_eq!(revoke(&mut dev, "A").expect("revoked"), [1, 3]);
+        assert_eq!(revoked(&mut dev, "A"), [1, 3]);
         let secret = dev.secret(&name("A")).expect("it is there");
         assert!(
             secret
@@ -551,12 +608,53 @@ mod tests {
     }
 
     #[test]
+    fn revoking_a_version_revokes_each_with_the_same_value() {
+        use VersionState::{Previous, Revoked};
+        let mut dev = environment();
+        add(&mut dev, "A", "one").expect("added");
+        rotate(&mut dev, "A", "two").expect("rotated");
+        rotate(&mut dev, "A", "one").expect("rotated");
+        assert_eq!(revoked(&mut dev, "A@1"), [1, 3]);
+        assert_eq!(states(&dev, "A"), [Revoked, Previous, Revoked]);
+    }
+
+    #[test]
+    fn what_was_revoked_when_others_were_not_is_revoked_with_them_now() {
+        let mut dev = environment();
+        add(&mut dev, "A", "one").expect("added");
+        rotate(&mut dev, "A", "two").expect("rotated");
+        revoke(&mut dev, "A@1").expect("revoked");
+        // As it could be left before all of the same value were revoked together.
+        let secret = dev.secret_mut(&name("A")).expect("it is there");
+        secret.versions[1].value = Some(value("one"));
+        assert_eq!(revoked(&mut dev, "A@1"), [2]);
+    }
+
+    #[test]
+    fn revoking_tells_which_other_secrets_have_the_value() {
+        let mut dev = environment();
+        for (name, value) in [("A", "one"), ("B", "one"), ("C", "three")] {
+            add(&mut dev, name, value).expect("added");
+        }
+        rotate(&mut dev, "A", "two").expect("rotated");
+        rotate(&mut dev, "C", "one").expect("rotated");
+        rotate(&mut dev, "C", "four").expect("rotated");
+        assert_eq!(sharers(&mut dev, "A@2"), [""; 0]);
+        assert_eq!(sharers(&mut dev, "A"), ["B@1", "C@2"]);
+        assert_eq!(sharers(&mut dev, "B"), ["C@2"]);
+        // Told again, as long as it is so.
+        assert_eq!(sharers(&mut dev, "A"), ["C@2"]);
+        assert_eq!(sharers(&mut dev, "C@2"), [""; 0]);
+        assert_eq!(sharers(&mut dev, "A"), [""; 0]);
+    }
+
+    #[test]
     fn revoking_twice_changes_nothing_the_second_time() {
         let mut dev = environment();
         add(&mut dev, "A", "one").expect("added");
         revoke(&mut dev, "A").expect("revoked");
         dev.changed = false;
-        assert!(revoke(&mut dev, "A").expect("revoked before").is_empty());
+        assert_eq!(revoked(&mut dev, "A"), [0; 0]);
         assert!(!dev.is_changed());
     }
 

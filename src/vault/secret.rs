@@ -61,6 +61,15 @@ impl SecretVersion {
         let own = self.value.as_ref();
         own.is_some_and(|own| own.expose() == value.expose())
     }
+
+    /// Returns what its value is known by in the vault of this id, also after it
+    /// was revoked; nothing if it was destroyed in another way.
+    pub fn fingerprint(&self, vault: &[u8]) -> Option<Fingerprint> {
+        match &self.revocation {
+            Some(record) => Some(record.fingerprint),
+            None => Some(Fingerprint::of(self.value.as_ref()?, vault)),
+        }
+    }
 }
 
 /// The record of a revoked version.

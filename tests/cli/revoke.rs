@@ -1,4 +1,5 @@
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::sandbox::{Sandbox, value_of};
 
@@ -42,6 +43,55 @@ fn one_version_may_be_revoked_alone() {
 }
 
 #[test]
+fn a_value_that_came_back_goes_with_the_version_that_is_named() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    for value in ["two", &value_of("A")] {
+        sandbox.run_with_stdin(&["rotate", "A"], value).succeeds();
+    }
+
+    assert_snapshot!(sandbox.run(&["revoke", "A@1"]), @"
+    --- stderr ---
+    revoked `A` in `dev` (versions 1, 3)
+    [exit 0]
+    ");
+
+    for reference in ["A", "A@1", "A@3"] {
+        sandbox.run(&["get", reference]).exits(5);
+    }
+    assert_eq!(sandbox.run(&["get", "A@2"]).text(), "two");
+}
+
+#[test]
+fn other_secrets_with_the_value_are_named_and_left_as_they_are() {
+    let sandbox = Sandbox::with_secrets(&["A", "B"]);
+    for command in [["rotate", "B"], ["add", "C"]] {
+        let same = sandbox.run_with_stdin(&command, value_of("A"));
+        same.succeeds();
+    }
+
+    assert_snapshot!(sandbox.run(&["revoke", "A"]), @"
+    --- stderr ---
+    revoked `A` in `dev` (version 1)
+    the same value is still in `B@2`, `C@1`: revoke it there, too, if it leaked
+    [exit 0]
+    ");
+    for name in ["B", "C"] {
+        assert_eq!(sandbox.run(&["get", name]).text(), value_of("A"));
+    }
+    let again = sandbox.run(&["revoke", "A", "--json"]).json();
+    assert_eq!(
+        (&again["versions"], &again["shared_with"]),
+        (
+            &json!([]),
+            &json!([{ "name": "B", "version": 2 }, { "name": "C", "version": 1 }])
+        )
+    );
+    sandbox.run(&["revoke", "B@2"]).succeeds().says("`C@1`");
+    let last = sandbox.run(&["revoke", "C", "-q"]).succeeds();
+    last.says_nothing();
+}
+
+#[test]
 fn revoking_again_changes_nothing() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     sandbox.run(&["revoke", "A"]).succeeds();
@@ -65,8 +115,9 @@ fn json_names_the_versions() {
 
     assert_eq!(
         revoked,
-        serde_json::json!({
-            "schema": 1, "name": "A", "environment": "dev", "versions": [1], "reason": "left the company"
+        json!({
+            "schema": 1, "name": "A", "environment": "dev", "versions": [1], "shared_with": [],
+            "reason": "left the company"
         })
     );
 }
