@@ -527,6 +527,25 @@ fn get_gives_the_right_value_or_none() {
     }
 }
 
+#[test]
+fn where_no_thread_is_to_be_had_a_large_vault_opens() {
+    let Some(strace) = tool("strace") else { return };
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    // From half a MiB on, the work is shared by two.
+    sandbox.add("LARGE", &"x".repeat(1 << 20));
+    let trace = sandbox.root().join("trace");
+    let mut get = sandbox.other(strace);
+    get.args(["-q", "-f", "-o", text(&trace), "-e", "trace=?clone,?clone3"]);
+    get.args(["-e", "inject=?clone,?clone3:error=EAGAIN"]);
+    get.args([KEYVAULT, "get", "A"]);
+
+    let got = sandbox.finish(&mut get).succeeds();
+
+    assert_eq!(got.text(), value_of("A"));
+    let injected = read_to_string(&trace).contains("(INJECTED)");
+    assert!(injected, "it did not come to pass");
+}
+
 /// Finds `strace` for [`run_blind`]. The program closes its memory to others, so
 /// only for root does strace see the names that calls are given.
 fn strace_that_sees_names() -> Option<PathBuf> {
