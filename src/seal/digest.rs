@@ -83,8 +83,12 @@ hex_text!(
 
 hex_text!(
     /// What is kept of a value that is no more, to know it again: the first 128
-    /// bits of HMAC-SHA256 (RFC 2104) under the vault's id. It tells equal
-    /// values of one vault from different ones and, alone, nothing else.
+    /// bits of HMAC-SHA256 (RFC 2104) under the vault's id.
+    ///
+    /// The id keeps fingerprints of different vaults apart. It is no secret, and
+    /// stands in the same document: whoever opens that can try out guesses at a
+    /// value that was revoked, as fast as a computer hashes. So a fingerprint
+    /// hides a random value, and not one that a person thought of.
     Fingerprint,
     16
 );
