@@ -341,7 +341,7 @@ fn unlock_age(contents: &[u8], passphrase: &Passphrase) -> Result<Identity, NotU
     let decryptor = age::Decryptor::new_buffered(input).map_err(|_| damaged())?;
     if !decryptor.is_scrypt() {
         return Err(bad(
-            "it is sealed to another key instead of by a passphrase",
+            "it is sealed to a recipient instead of by a passphrase",
         ));
     }
     let mut scrypt = age::scrypt::Identity::new(passphrase.0.clone());
@@ -369,6 +369,7 @@ fn unlock_age(contents: &[u8], passphrase: &Passphrase) -> Result<Identity, NotU
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seal::Envelope;
     use crate::seal::signature::Domain;
 
     fn open(contents: &[u8]) -> Identity {
@@ -460,6 +461,22 @@ mod tests {
         assert_eq!(opened.recipients(), identity.recipients());
         let wrong = locked.unlock(&phrase("correct house")).err();
         assert_eq!(wrong, Some(NotUnlocked::WrongPassphrase));
+    }
+
+    #[test]
+    fn what_was_sealed_without_a_passphrase_is_no_locked_identity() {
+        let identity = Identity::generate();
+        let envelope = Envelope::seal(b"text", &identity.recipients());
+        let Ok(IdentityFile::Locked(locked)) = IdentityFile::parse(envelope.as_bytes()) else {
+            panic!("it is an age file")
+        };
+        let Err(NotUnlocked::Bad(bad)) = locked.unlock(&Passphrase::new("any".to_owned())) else {
+            panic!("it was unlocked")
+        };
+        assert_eq!(
+            bad.0,
+            "it is sealed to a recipient instead of by a passphrase"
+        );
     }
 
     #[test]
