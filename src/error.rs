@@ -156,6 +156,8 @@ pub enum Error {
         version: u32,
         environment: EnvironmentName,
         reason: Option<Remark>,
+        /// Whether the secret has another version that is served.
+        is_replaced: bool,
     },
     /// The version is past its date.
     Expired {
@@ -586,13 +588,17 @@ impl Error {
                 Some("the passphrase is asked each time; `KEYVAULT_PASSPHRASE_FILE` serves scripts".to_owned()),
             ),
 
-            Self::Revoked { name, version, environment, reason } => (
+            Self::Revoked { name, version, environment, reason, is_replaced } => (
                 Code::Refused,
                 match reason {
                     Some(reason) => format!("`{name}` in environment `{environment}` is revoked (version {version}: {reason})"),
                     None => format!("`{name}` in environment `{environment}` is revoked (version {version})"),
                 },
-                Some(format!("run `keyvault rotate {name} --env {environment}` to give it a new value")),
+                Some(if *is_replaced {
+                    format!("run `keyvault get {name} --env {environment}` for the current one")
+                } else {
+                    format!("run `keyvault rotate {name} --env {environment}` to give it a new value")
+                }),
             ),
             Self::Expired { name, version, environment, at } => (
                 Code::Refused,

@@ -42,7 +42,9 @@ pub fn run(args: &RotateArgs, cx: &Context) -> Result<()> {
     refuse_blank(args.verify.as_deref())?;
     let store = cx.store()?;
     let environment = cx.environment(&store)?;
-    cx.open(&store, &environment)?.secret(&args.name)?;
+    let opened = cx.open(&store, &environment)?.environment()?;
+    opened.secret(&args.name)?;
+    cx.check_writer(&opened)?;
     // Asked and tried before the vault is locked: nobody else should wait on it.
     let value = args.value.read(
         cx,

@@ -224,12 +224,14 @@ fn errors() -> Vec<Error> {
             version: 2,
             environment: dev(),
             reason: "leaked".parse().ok(),
+            is_replaced: false,
         },
         Error::Revoked {
             name: name(),
             version: 2,
             environment: dev(),
             reason: None,
+            is_replaced: true,
         },
         Error::Expired {
             name: name(),
@@ -426,7 +428,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       5   `STRIPE_KEY` in environment `dev` is revoked (version 2: leaked)
           run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
       5   `STRIPE_KEY` in environment `dev` is revoked (version 2)
-          run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
+          run `keyvault get STRIPE_KEY --env dev` for the current one
       5   `STRIPE_KEY` in environment `dev` has expired (version 2, at 2026-11-22T12:00:00Z)
           run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
       5   the value of `STRIPE_KEY` version 2 in environment `dev` was destroyed; its record is kept

@@ -9,7 +9,6 @@ pub mod identity_file;
 pub mod pin;
 pub mod session;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -66,8 +65,6 @@ pub struct OpenedFile {
     /// The whole, once it was needed: to verify the file, where no pin vouched
     /// for it, or to look through it.
     environment: Option<Environment>,
-    /// Secrets that were read without the others.
-    sought: BTreeMap<SecretName, Secret>,
     /// How its roster stands to the pinned one.
     membership: Membership,
 }
@@ -375,7 +372,6 @@ impl VaultStore {
                 path,
                 plaintext,
                 environment: None,
-                sought: BTreeMap::new(),
                 membership: Membership::Continued,
             });
         }
@@ -435,7 +431,6 @@ impl VaultStore {
             path,
             plaintext,
             environment: Some(environment),
-            sought: BTreeMap::new(),
             membership,
         })
     }
@@ -627,17 +622,13 @@ impl OpenedFile {
     /// # Errors
     ///
     /// [`Error::NoSecret`], [`Error::Untrusted`].
-    pub fn secret(&mut self, name: &SecretName) -> Result<&Secret> {
+    pub fn secret(self, name: &SecretName) -> Result<Secret> {
         if self.environment.is_none()
             && let Some(secret) = self.plaintext.seek(name)
         {
-            return Ok(self.sought.entry(name.clone()).or_insert(secret));
+            return Ok(secret);
         }
-        let environment = match self.environment.take() {
-            Some(environment) => environment,
-            None => self.read()?,
-        };
-        self.environment.insert(environment).secret(name)
+        self.environment()?.into_secret(name)
     }
 
     /// Returns the environment.

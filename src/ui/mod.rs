@@ -5,16 +5,15 @@ pub mod failure;
 pub mod prompt;
 pub mod table;
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::name::EnvironmentName;
 use crate::secret_value::SecretValue;
+use crate::vault::document::{ValueToWrite, to_wiped_json};
 
 /// The version of every JSON answer. It grows when a field changes its meaning
 /// or goes; a new field changes nothing.
@@ -130,27 +129,40 @@ impl Ui {
             .map_err(Error::Output)
     }
 
-    /// Gives out values as JSON, each under the words it was asked for by. Bytes
-    /// that are no text, or hold NUL, are `{"base64": …}`, as in the file.
+    /// Gives out values as JSON, each under the words it was asked for by, and
+    /// written as in the file.
     ///
     /// # Errors
     ///
     /// [`Error::Output`].
     pub fn reveal_json<'a>(&self, values: impl IntoIterator<Item = Revealed<'a>>) -> Result<()> {
-        let secrets: Map<String, Value> = values
-            .into_iter()
-            .map(|Revealed { key, origin, value }| {
-                let environment = origin.map(|(environment, _)| environment.as_str());
-                let version = origin.map(|(_, version)| version);
-                let value = json_value(value);
-                (
-                    key,
-                    json!({ "environment": environment, "version": version, "value": value }),
-                )
-            })
-            .collect();
-        let mut out = BufWriter::new(io::stdout().lock());
-        write_json(&mut out, &json!({ "secrets": secrets }))
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            schema: u32,
+            secrets: BTreeMap<String, Entry<'a>>,
+        }
+        #[derive(Serialize)]
+        struct Entry<'a> {
+            environment: Option<&'a EnvironmentName>,
+            version: Option<u32>,
+            value: ValueToWrite<'a>,
+        }
+        let entries = values.into_iter().map(|Revealed { key, origin, value }| {
+            let entry = Entry {
+                environment: origin.map(|(environment, _)| environment),
+                version: origin.map(|(_, version)| version),
+                value: ValueToWrite(value),
+            };
+            (key, entry)
+        });
+        let answer = Answer {
+            schema: SCHEMA,
+            secrets: entries.collect(),
+        };
+        let mut bytes = to_wiped_json(&answer, |length| length + 1);
+        bytes.push(b'\n');
+        let mut out = io::stdout().lock();
+        out.write_all(&bytes)
             .and_then(|()| out.flush())
             .map_err(Error::Output)
     }
@@ -212,14 +224,6 @@ pub struct Revealed<'a> {
     pub origin: Option<(&'a EnvironmentName, u32)>,
     /// The value.
     pub value: &'a SecretValue,
-}
-
-fn json_value(value: &SecretValue) -> Value {
-    let bytes = value.expose();
-    match std::str::from_utf8(bytes) {
-        Ok(text) if !bytes.contains(&0) => Value::from(text),
-        _ => json!({ "base64": BASE64_STANDARD.encode(bytes) }),
-    }
 }
 
 fn write_json(out: &mut impl Write, data: &impl Serialize) -> io::Result<()> {

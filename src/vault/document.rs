@@ -127,19 +127,14 @@ impl Plaintext {
 
     /// Writes an environment down and signs it.
     pub fn sign(environment: &Environment, signer: &Signer) -> Self {
-        let document = Document::from(environment);
-        let mut length = ByteCount(0);
-        serde_json::to_writer(&mut length, &document).expect("a document has a JSON form");
-        let filled = length.0 + 1 + SIGNATURE_LENGTH + 1;
-        // The whole size first: a buffer that grows leaves copies behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(filled.next_multiple_of(PADDING)));
-        serde_json::to_writer(&mut *bytes, &document).expect("a document has a JSON form");
+        let whole = |length: usize| (length + 1 + SIGNATURE_LENGTH + 1).next_multiple_of(PADDING);
+        let mut bytes = to_wiped_json(&Document::from(environment), whole);
         let document_end = bytes.len();
         let signature = signer.sign(Domain::Document, &bytes);
         bytes.push(b'\n');
         bytes.extend_from_slice(signature.to_string().as_bytes());
         bytes.push(b'\n');
-        bytes.resize(filled.next_multiple_of(PADDING), b' ');
+        bytes.resize(whole(document_end), b' ');
         Self {
             bytes,
             document_end,
@@ -279,6 +274,20 @@ fn showable(text: &str) -> String {
     shown.take(SHOWN_MAX).collect()
 }
 
+/// Writes what holds values as JSON, into a buffer that is wiped. `capacity` tells,
+/// for the length of the JSON, what the buffer is to have room for.
+pub fn to_wiped_json(
+    data: &impl Serialize,
+    capacity: impl FnOnce(usize) -> usize,
+) -> Zeroizing<Vec<u8>> {
+    let mut length = ByteCount(0);
+    serde_json::to_writer(&mut length, data).expect("it has a JSON form");
+    // The whole size first: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity(length.0)));
+    serde_json::to_writer(&mut *bytes, data).expect("it has a JSON form");
+    bytes
+}
+
 /// Counts what would be written.
 struct ByteCount(usize);
 
@@ -382,8 +391,9 @@ struct WrittenVersion<V> {
     value: Option<V>,
 }
 
-/// A value on its way into a file.
-struct ValueToWrite<'a>(&'a SecretValue);
+/// A value on its way out of memory: a text, or for bytes that are none, or hold NUL,
+/// `{"base64": …}`.
+pub struct ValueToWrite<'a>(pub &'a SecretValue);
 
 impl Serialize for ValueToWrite<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -217,6 +217,15 @@ impl Environment {
         self.secrets.get(name).ok_or_else(|| self.unknown(name))
     }
 
+    /// Takes a secret out, where the others are not needed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::secret`].
+    pub fn into_secret(mut self, name: &SecretName) -> Result<Secret> {
+        self.secrets.remove(name).ok_or_else(|| self.unknown(name))
+    }
+
     fn secret_mut(&mut self, name: &SecretName) -> Result<&mut Secret> {
         if !self.secrets.contains_key(name) {
             return Err(self.unknown(name));

@@ -168,6 +168,7 @@ impl Secret {
                 version: number,
                 environment,
                 reason,
+                is_replaced: self.current().is_some(),
             });
         }
         if let Some(at) = version.expires_at.filter(|at| *at <= now) {
