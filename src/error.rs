@@ -58,6 +58,11 @@ pub enum Error {
     },
     /// A change was made, and the disk did not confirm it.
     Unconfirmed { path: PathBuf, source: io::Error },
+    /// The new state is larger than a vault file can be; the old one is not.
+    EnvironmentFull {
+        environment: EnvironmentName,
+        limit: u64,
+    },
     /// The answer could not be written out whole.
     Output(io::Error),
     /// The system gave no random bytes.
@@ -446,6 +451,11 @@ impl Error {
                 Code::Other,
                 format!("`{}` is changed, but the disk did not confirm it: {}", shown(path), reason(source)),
                 Some("see whether the disk is well; a power failure could still undo the change".to_owned()),
+            ),
+            Self::EnvironmentFull { environment, limit } => (
+                Code::Other,
+                format!("environment `{environment}` would be larger than {} MiB, more than a vault file can be", limit >> 20),
+                Some(format!("nothing was changed; old values are kept until they are revoked: run `keyvault revoke NAME@previous --env {environment}`, or `keyvault remove NAME --env {environment}`, for what is not needed")),
             ),
             Self::Output(source) => {
                 (Code::Other, format!("cannot write the answer: {}", reason(source)), None)

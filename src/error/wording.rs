@@ -117,6 +117,10 @@ fn errors() -> Vec<Error> {
             path: file(),
             source: io::Error::from_raw_os_error(5),
         },
+        Error::EnvironmentFull {
+            environment: dev(),
+            limit: 64 << 20,
+        },
         Error::Output(no_space()),
         Error::NoRandomness,
         Error::NoHome,
@@ -322,6 +326,7 @@ fn errors() -> Vec<Error> {
     let listed = |error: &Error| match error {
         Error::Io { .. }
         | Error::Unconfirmed { .. }
+        | Error::EnvironmentFull { .. }
         | Error::Output(_)
         | Error::NoRandomness
         | Error::NoHome
@@ -366,6 +371,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       1   cannot write `/project/.keyvault/dev.age`: no space left on device
       1   `/project/.keyvault/dev.age` is changed, but the disk did not confirm it: input/output error
           see whether the disk is well; a power failure could still undo the change
+      1   environment `dev` would be larger than 64 MiB, more than a vault file can be
+          nothing was changed; old values are kept until they are revoked: run `keyvault revoke NAME@previous --env dev`, or `keyvault remove NAME --env dev`, for what is not needed
       1   cannot write the answer: no space left on device
       1   the system gives no random bytes
       1   there is no home folder to keep anything in

@@ -528,8 +528,8 @@ impl VaultStore {
     ///
     /// # Errors
     ///
-    /// [`Error::EnvironmentExists`]; [`Error::Io`], and the old file is still
-    /// there then; [`Error::Unconfirmed`].
+    /// [`Error::EnvironmentExists`]; [`Error::EnvironmentFull`] or [`Error::Io`],
+    /// and the old file is still there then; [`Error::Unconfirmed`].
     pub fn save(
         &self,
         lock: &Lock<'_>,
@@ -561,7 +561,10 @@ impl VaultStore {
         let (environment, links) = plaintext.verify().map_err(untrusted)?;
         let bytes = envelope.as_bytes();
         if bytes.len() as u64 > FILE_MAX {
-            return Err(untrusted(Fault::TooLarge { limit: FILE_MAX }));
+            return Err(Error::EnvironmentFull {
+                environment: environment.name,
+                limit: FILE_MAX,
+            });
         }
         lock.clear_temporaries(|target| target.ends_with(SUFFIX));
         let file = file_name(&environment.name);

@@ -188,6 +188,42 @@ fn the_longest_roster_is_read_and_remembered() {
     refusal.says("a roster of too many changes");
 }
 
+/// Puts a secret `LARGE` into a document, whose version before the current one has
+/// so many bytes.
+fn with_large(document: &str, size: usize) -> String {
+    let version = |number, state, value: &str| {
+        format!(
+            r#"{{"version":{number},"state":"{state}","created_at":"{FORGED_AT}","created_by":"alice","value":"{value}"}}"#
+        )
+    };
+    let previous = version(1, "previous", &"x".repeat(size));
+    let large = format!(
+        r#","LARGE":{{"versions":[{previous},{}]}}}}}}"#,
+        version(2, "current", "small")
+    );
+    document.strip_suffix("}}").expect("its end").to_owned() + &large
+}
+
+#[test]
+fn an_environment_that_is_full_is_said_to_be_full() {
+    const ALMOST_FULL: usize = 63 << 20;
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    change_document(&sandbox, |document| with_large(document, ALMOST_FULL));
+    sandbox.run(&["trust", "--yes"]).succeeds();
+
+    let refusal = sandbox.refused_with_stdin(&["rotate", "A"], "y".repeat(1 << 20));
+
+    assert_snapshot!(refusal, @"
+    --- stderr ---
+    keyvault: error: environment `dev` would be larger than 64 MiB, more than a vault file can be
+    keyvault: hint: nothing was changed; old values are kept until they are revoked: run `keyvault revoke NAME@previous --env dev`, or `keyvault remove NAME --env dev`, for what is not needed
+    [exit 1]
+    ");
+
+    sandbox.run(&["revoke", "LARGE@previous"]).succeeds();
+    sandbox.run_with_stdin(&["rotate", "A"], CANARY).succeeds();
+}
+
 #[test]
 fn padding_is_not_part_of_what_is_signed() {
     let sandbox = Sandbox::with_secrets(&["A"]);
