@@ -546,9 +546,9 @@ fn where_no_thread_is_to_be_had_a_large_vault_opens() {
     assert!(injected, "it did not come to pass");
 }
 
-/// Finds `strace` for [`run_blind`]. The program closes its memory to others, so
-/// only for root does strace see the names that calls are given.
-fn strace_that_sees_names() -> Option<PathBuf> {
+/// Finds `strace` for what looks at the names and texts that calls are given. The
+/// program closes its memory to others, so only for root does strace see them.
+pub fn strace_that_sees_names() -> Option<PathBuf> {
     if !geteuid().is_root() {
         skip("only root sees what another process names");
         return None;

@@ -3,47 +3,102 @@
 //! makes sure of.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::sandbox::{CANARY, KEYVAULT, Sandbox, contains, skip, text, tool, value_of};
+use rustix::io::ioctl_fionread;
 
-/// Rotates a secret and looks at keyvault from outside, from the command of
-/// `--verify`, while it has the new value in its memory.
-fn while_it_holds_a_value(sandbox: &Sandbox, look: &str) -> String {
-    let command = ["rotate", "A", "--verify", look];
-    let transcript = sandbox.run_with_stdin(&command, CANARY).succeeds();
-    fs::read_to_string(sandbox.project().join("seen")).unwrap_or_else(|_| panic!("{transcript}"))
+use crate::faults::strace_that_sees_names;
+use crate::permissions::Bound;
+use crate::sandbox::{CANARY, KEYVAULT, Sandbox, contains, skip, text, value_of};
+
+/// How long a process may take to read a line.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that has read a value from its stdin and waits for more of it.
+struct Holding {
+    process: Child,
+    stdin: ChildStdin,
+}
+
+impl Holding {
+    fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut process = command.spawn().expect("it starts");
+        let mut stdin = process.stdin.take().expect("a pipe");
+        stdin.write_all(CANARY.as_bytes()).expect("written");
+        let start = Instant::now();
+        while ioctl_fionread(&stdin).expect("a pipe") > 0 {
+            assert!(start.elapsed() < PATIENCE, "it does not read");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Self { process, stdin }
+    }
+
+    /// The path of one of the files that the kernel has about it.
+    fn file(&self, name: &str) -> String {
+        format!("/proc/{}/{name}", self.process.id())
+    }
+
+    /// The limit on its core files that is in force.
+    fn core_limit(&self) -> String {
+        let limits = fs::read_to_string(self.file("limits")).expect("read");
+        let mut lines = limits.lines();
+        let limit = lines.find_map(|line| line.strip_prefix("Max core file size"));
+        let soft = limit.and_then(|limits| limits.split_whitespace().next());
+        soft.expect("a limit").to_owned()
+    }
+
+    fn finish(mut self) {
+        drop(self.stdin);
+        assert!(self.process.wait().expect("it ends").success());
+    }
 }
 
 #[test]
 fn no_argument_and_no_variable_of_ours_holds_a_value() {
     let sandbox = Sandbox::with_secrets(&["A"]);
 
-    let seen = while_it_holds_a_value(
-        &sandbox,
-        "cat /proc/$PPID/cmdline /proc/$PPID/environ > seen",
-    );
+    let keyvault = Holding::start(&mut sandbox.command(&["rotate", "A"]));
 
-    assert!(seen.contains("rotate"), "{seen}");
-    assert!(!seen.contains(CANARY), "{seen}");
+    let arguments = fs::read(keyvault.file("cmdline")).expect("read");
+    assert!(contains(&arguments, b"rotate"));
+    assert!(!contains(&arguments, CANARY.as_bytes()));
+    // For root alone; to others it is closed.
+    if let Ok(variables) = fs::read(keyvault.file("environ")) {
+        assert!(contains(&variables, b"HOME="));
+        assert!(!contains(&variables, CANARY.as_bytes()));
+    }
+    keyvault.finish();
 }
 
 #[test]
 fn it_cannot_be_dumped_or_looked_into() {
-    let sandbox = Sandbox::with_secrets(&["A"]);
+    let Some(bound) = Bound::find(Sandbox::with_secrets(&["A"])) else {
+        return;
+    };
+    let raise = "ulimit -S -c $(ulimit -H -c)";
+    let is_closed = |process: &Holding| {
+        let look = format!("exec cat {}", process.file("environ"));
+        let by_same_user = bound.after(&look, &[]).output().expect("it starts");
+        !by_same_user.status.success()
+    };
+    let control = Holding::start(&mut bound.after(&format!("{raise}; exec cat"), &[]));
+    if control.core_limit() == "0" || is_closed(&control) {
+        skip("every process of this system is closed to others");
+        return;
+    }
+    control.finish();
 
-    // The kernel gives the files of an undumpable process to root.
-    let seen = while_it_holds_a_value(
-        &sandbox,
-        "grep -E '^(CoreDumping|Max core)' /proc/$PPID/status /proc/$PPID/limits > seen",
-    );
+    let keyvault = Holding::start(&mut bound.after(raise, &["rotate", "A"]));
 
-    assert!(
-        seen.lines()
-            .any(|line| line.contains("Max core file size") && line.contains(" 0 ")),
-        "{seen}"
-    );
+    assert_eq!(keyvault.core_limit(), "0");
+    assert!(is_closed(&keyvault), "its user can read its environment");
+    keyvault.finish();
 }
 
 /// Runs a command of the shell that crashes something, with core dumps allowed.
@@ -86,14 +141,16 @@ fn a_child_has_the_limits_of_the_caller() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     let limits = |program: &str| {
         let script = format!(
-            "ulimit -c 1234; {program} sh -c 'ulimit -c; grep -E ^Sig.?.?: /proc/self/status'"
+            "ulimit -c 1234; {program} sh -c 'ulimit -c; grep -E ^Sig...: /proc/self/status'"
         );
         sandbox
             .finish(sandbox.other("sh").args(["-c", &script, KEYVAULT]))
             .succeeds()
     };
 
-    assert_eq!(limits("\"$0\" exec --").text(), limits("env").text());
+    let callers = limits("env");
+    assert!(callers.text().contains("SigIgn"), "{callers}");
+    assert_eq!(limits("\"$0\" exec --").text(), callers.text());
     let verify = [
         "rotate",
         "A",
@@ -117,7 +174,7 @@ fn a_child_has_the_limits_of_the_caller() {
 
 /// Every system call with the value in it, from a run under strace.
 fn calls_with_the_value(sandbox: &Sandbox, arguments: &[&str], stdin: &str) -> Option<Vec<String>> {
-    let strace = tool("strace")?;
+    let strace = strace_that_sees_names()?;
     let log = sandbox.root().join("calls");
     let mut command = sandbox.other(strace);
     command

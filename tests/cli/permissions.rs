@@ -17,13 +17,13 @@ const SOMEBODY: u32 = 1000;
 
 /// A sandbox whose commands are run by somebody whom permissions bind: by who
 /// runs the tests, or by another user if that is root.
-struct Bound {
+pub struct Bound {
     sandbox: Sandbox,
     becoming: Vec<String>,
 }
 
 impl Bound {
-    fn find(sandbox: Sandbox) -> Option<Self> {
+    pub fn find(sandbox: Sandbox) -> Option<Self> {
         let mut becoming = Vec::new();
         if geteuid().is_root() {
             let setpriv = tool("setpriv")?;
@@ -43,12 +43,13 @@ impl Bound {
         Some(bound)
     }
 
-    /// A command of the program, after what a shell does first.
+    /// A command of the program.
     fn command(&self, arguments: &[&str]) -> Command {
         self.after(":", arguments)
     }
 
-    fn after(&self, first: &str, arguments: &[&str]) -> Command {
+    /// The same after what a shell does first.
+    pub fn after(&self, first: &str, arguments: &[&str]) -> Command {
         let mut words = self.becoming.iter().map(String::as_str).collect::<Vec<_>>();
         let shell = format!(r#"{first}; exec "$0" "$@""#);
         words.extend(["sh", "-c", &shell, KEYVAULT]);
