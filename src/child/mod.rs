@@ -2,6 +2,7 @@
 //! `--verify` and `KEYVAULT_PASSPHRASE_COMMAND` name. The only place where a
 //! process is made.
 
+mod dangerous;
 pub mod environment;
 
 use std::ffi::{OsStr, OsString};

@@ -271,13 +271,19 @@ fn what_opens_the_vault_does_not_reach_the_program() {
 fn a_name_that_takes_programs_over_is_refused() {
     let sandbox = Sandbox::with_secrets(&["A", "LD_PRELOAD"]);
 
-    assert_snapshot!(sandbox.run(&["exec", "--", "true"]), @"
+    assert_snapshot!(sandbox.refused(&["exec", "--", "touch", "made"]), @"
     --- stderr ---
     keyvault: error: a secret named `LD_PRELOAD` would take the program over, and is not passed on
     keyvault: hint: leave it out with `--except LD_PRELOAD`, or pass `--allow-dangerous LD_PRELOAD` if that is what you want
     [exit 125]
     ");
     assert_eq!(secrets(&sandbox, &["--except", "LD_PRELOAD"]), ["A"]);
+    for name in ["BROWSER", "Npm_Config_Script_Shell", "ES_JAVA_OPTS"] {
+        let map = format!("{name}=A");
+        sandbox
+            .refused(&["exec", "--only", "A", "--map", &map, "--", "touch", "made"])
+            .exits(125);
+    }
     assert_snapshot!(sandbox.refused(&["exec", "--only", "A", "--map", "PATH=A", "--", "true"]), @"
     --- stderr ---
     keyvault: error: a secret named `PATH` would take the program over, and is not passed on
