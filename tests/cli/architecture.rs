@@ -67,11 +67,8 @@ fn sources() -> BTreeMap<String, String> {
                 continue;
             }
             let text = fs::read_to_string(&path).expect("read");
-            let text = text
-                .split("#[cfg(test)]\nmod tests")
-                .next()
-                .unwrap_or_default();
-            let code = text
+            let code = without_tests(&text).unwrap_or_else(|| panic!("{}", path.display()));
+            let code = code
                 .lines()
                 .filter(|line| !line.trim_start().starts_with("//"));
             let name = path
@@ -86,6 +83,15 @@ fn sources() -> BTreeMap<String, String> {
     sources
 }
 
+/// Cuts a file's tests off, behind which nothing may stand.
+fn without_tests(text: &str) -> Option<&str> {
+    let Some((code, tests)) = text.split_once("#[cfg(test)]\nmod tests") else {
+        return Some(text);
+    };
+    let end = tests.find("\n}\n").map(|at| at + "\n}\n".len());
+    (end == Some(tests.len())).then_some(code)
+}
+
 /// The module of the house that a file belongs to.
 fn module(path: &str) -> &str {
     path.split(['/', '.']).next().unwrap_or_default()
@@ -96,24 +102,81 @@ fn floor(module: &str) -> usize {
     floor.unwrap_or_else(|| panic!("`{module}` has no floor"))
 }
 
-/// The modules of the house that a text names, as `crate::x` or `use x::`.
-fn imports(code: &str) -> Vec<&str> {
-    let named = code.split("crate::").skip(1);
-    named
-        .map(|rest| {
-            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                .next()
-                .unwrap_or_default()
-        })
-        .filter(|name| !name.is_empty())
-        .collect()
+/// Where a word stands in a text, as a word of its own: `storage` is not `age`.
+fn places<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    code.match_indices(word).filter_map(move |(at, _)| {
+        let (before, after) = (&code[..at], &code[at + word.len()..]);
+        let alone = !before.ends_with(is_part) && !after.starts_with(is_part);
+        alone.then_some((before, after))
+    })
+}
+
+/// The modules of the house that a file names, as `crate::x`. Every other way is
+/// refused: `super` where it leads out of a module of the house, and code from
+/// elsewhere. `use x::` is no such way: it names a module of the house in `lib.rs`
+/// alone, which stands above them all.
+///
+/// # Errors
+///
+/// What is not understood.
+fn imports<'a>(path: &str, code: &'a str) -> Result<Vec<&'a str>, String> {
+    let line = |before: &str| {
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        code[start..].lines().next().unwrap_or_default().to_owned()
+    };
+    let is_visibility =
+        |before: &str, after: &str| before.ends_with("pub(") && after.starts_with(')');
+    let mut modules = Vec::new();
+    for (before, after) in places(code, "crate") {
+        let rest = after.strip_prefix("::").unwrap_or_default();
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_');
+        match &rest[..end.unwrap_or(rest.len())] {
+            "" if is_visibility(before, after) => {}
+            "" => return Err(line(before)),
+            module => modules.push(module),
+        }
+    }
+    let is_root_above = !path.contains('/') || path.ends_with("/mod.rs");
+    for (before, after) in places(code, "super") {
+        let is_twice = before.trim_end_matches([':', '{', ' ']).ends_with("super");
+        let is_path = after.starts_with("::") && !is_root_above && !is_twice;
+        if !is_path && !is_visibility(before, after) {
+            return Err(line(before));
+        }
+    }
+    for trick in ["#[path", "include!"] {
+        if let Some(at) = code.find(trick) {
+            return Err(line(&code[..at]));
+        }
+    }
+    Ok(modules)
+}
+
+/// How often a file uses what has an owner: by its name, or hidden in a group or
+/// behind another name.
+fn uses(code: &str, thing: &str) -> usize {
+    let (thing, is_root) = match thing.strip_suffix("::") {
+        Some(root) => (root, true),
+        None => (thing, false),
+    };
+    let by_name = places(code, thing).filter(|(_, after)| !is_root || after.starts_with("::"));
+    let hides = |(before, after): &(&str, &str)| {
+        let is_imported = before.ends_with("use ") && after.starts_with(';');
+        is_imported || after.starts_with(" as ") || after.starts_with("::{")
+    };
+    let hidden = thing
+        .split("::")
+        .map(|part| places(code, part).filter(hides).count());
+    by_name.count() + hidden.sum::<usize>()
 }
 
 #[test]
 fn modules_import_from_lower_floors_only() {
     for (path, code) in sources() {
         let (from, own) = (floor(module(&path)), module(&path));
-        for imported in imports(&code) {
+        let imports = imports(&path, &code);
+        for imported in imports.unwrap_or_else(|line| panic!("{path}: what is `{line}`?")) {
             let allowed = imported == own || floor(imported) < from;
             assert!(
                 allowed,
@@ -124,17 +187,72 @@ fn modules_import_from_lower_floors_only() {
 }
 
 #[test]
+fn no_import_is_passed_over() {
+    for (path, code, modules) in [
+        ("seal/mod.rs", "use crate::error::Fault;", "error"),
+        ("name.rs", "$crate::text::x(crate::seal::y)", "text seal"),
+        ("name.rs", "pub(crate) use x; crates()", ""),
+        ("ui/prompt.rs", "use super::Ui; pub(super) fn x()", ""),
+    ] {
+        let found = imports(path, code).map(|modules| modules.join(" "));
+        assert_eq!(found.as_deref(), Ok(modules), "{path}: {code}");
+    }
+    for (path, code) in [
+        ("seal/mod.rs", "use crate::{cli, ui};"),
+        ("seal/mod.rs", "use crate::*;"),
+        ("seal/mod.rs", "use crate as house;"),
+        ("seal/mod.rs", "extern crate self as house;"),
+        ("seal/mod.rs", "use super::cli;"),
+        ("error.rs", "super::cli::Cli::read()"),
+        ("seal/digest.rs", "use super::super::cli;"),
+        ("seal/digest.rs", "use super::{super::cli};"),
+        ("error.rs", "use super as house;"),
+        ("seal/mod.rs", "#[path = \"../cli.rs\"]"),
+        ("seal/mod.rs", "include!(\"../cli.rs\");"),
+    ] {
+        assert!(imports(path, code).is_err(), "{path}: {code}");
+    }
+}
+
+#[test]
+fn no_use_is_passed_over() {
+    for (thing, code) in [
+        ("age::", "use age::Encryptor;"),
+        ("age::", "fn open() -> age::Error"),
+        ("age::", "use age::{Encryptor, Decryptor};"),
+        ("age::", "use age as a;"),
+        ("age::", "use age;"),
+        ("std::env", "use std::env;"),
+        ("std::env", "std::env::var(name)"),
+        ("std::env", "use std::{env, fs};"),
+        ("std::env", "use std as s;"),
+        ("Command::new", "process::Command::new(path)"),
+        ("Command::new", "use std::process::Command as C;"),
+    ] {
+        assert!(uses(code, thing) > 0, "{code}");
+    }
+    for (thing, code) in [
+        ("age::", "storage::x(age, page::y)"),
+        ("std::env", "std::environment"),
+        ("Command::new", "Command::news(); &Command"),
+    ] {
+        assert_eq!(uses(code, thing), 0, "{code}");
+    }
+}
+
+#[test]
+fn nothing_stands_behind_the_tests() {
+    let tests = "code\n#[cfg(test)]\nmod tests {\n    x\n}\n";
+    assert_eq!(without_tests(tests), Some("code\n"));
+    assert_eq!(without_tests(&format!("{tests}fn more() {{}}\n")), None);
+}
+
+#[test]
 fn each_thing_is_touched_by_its_owner_alone() {
     for (thing, owners) in OWNERS {
         let mut found = false;
         for (path, code) in sources() {
-            // `storage::` is not `age::`.
-            let before = code
-                .match_indices(thing)
-                .map(|(at, _)| code[..at].chars().next_back());
-            let uses = before
-                .filter(|c| !c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_'))
-                .count();
+            let uses = uses(&code, thing);
             let owned = owners.iter().any(|owner| path.starts_with(owner));
             assert!(
                 uses == 0 || owned,
@@ -153,7 +271,9 @@ fn each_thing_is_touched_by_its_owner_alone() {
 fn values_are_exposed_where_it_was_reviewed() {
     let mut found = BTreeMap::new();
     for (path, code) in sources() {
-        let exposures = code.matches(".expose()").count();
+        // Also where the function is named without being called.
+        let exposures = places(&code, "expose").filter(|(before, _)| !before.ends_with("fn "));
+        let exposures = exposures.count();
         if exposures > 0 {
             found.insert(path, exposures);
         }
