@@ -21,7 +21,7 @@ use crate::child::{self, Variables};
 use crate::context::folders::Folders;
 use crate::error::{Error, Result};
 use crate::hardening::{CoreLimit, harden};
-use crate::name::{EnvironmentName, MemberName};
+use crate::name::{EnvironmentName, MemberName, SecretName};
 use crate::seal::identity::Identity;
 use crate::seal::random;
 use crate::seal::signature::Signer;
@@ -32,6 +32,7 @@ use crate::timestamp::Timestamp;
 use crate::ui::Ui;
 use crate::vault::layers::Layers;
 use crate::vault::roster::Member;
+use crate::vault::secret::Secret;
 use crate::vault::{Author, Environment, VaultId};
 
 const VAULT: &str = "KEYVAULT_VAULT";
@@ -362,6 +363,27 @@ impl Context {
             store.read_environment(name, self.identity()?, expected.as_ref(), &mut notices)?;
         self.tell(store, notices);
         Ok(opened)
+    }
+
+    /// Opens an environment to read one secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`], and those of [`Context::open`].
+    pub fn open_secret(
+        &self,
+        store: &VaultStore,
+        name: &EnvironmentName,
+        secret: &SecretName,
+    ) -> Result<Secret> {
+        if store.is_large(name)? {
+            let expected = self.expected_vault()?;
+            let found = store.seek(name, secret, self.identity()?, expected.as_ref());
+            if let Some(secret) = found {
+                return Ok(secret);
+            }
+        }
+        self.open(store, name)?.secret(secret)
     }
 
     /// Opens all environments that are meant.

@@ -66,7 +66,7 @@ fn one(reference: &SecretReference, default: Option<&SecretValue>, cx: &Context)
     layers.iter().try_for_each(|layer| store.require(layer))?;
     let mut missing = None;
     for environment in layers.iter().rev() {
-        match cx.open(&store, environment)?.secret(&reference.name) {
+        match cx.open_secret(&store, environment, &reference.name) {
             Ok(secret) => {
                 let (_, value) =
                     secret.serve(&reference.name, reference.selector(), environment, cx.now())?;

@@ -29,8 +29,12 @@ const HEADER_MAX: usize = 64 << 10;
 const STANZAS_MAX: usize = 256;
 
 /// From this size on the digest is computed on a second core while the first
-/// decrypts. Starting a thread costs as much as hashing about 150 kB.
-const PARALLEL_FROM: usize = 512 << 10;
+/// decrypts, and one secret is looked for in windows. Starting a thread costs as much
+/// as hashing about 150 kB.
+pub const LARGE: usize = 512 << 10;
+
+/// How much is shown at a time: a chunk of age's.
+const WINDOW: usize = 64 << 10;
 
 const AGE_INTRO: &[u8] = b"age-encryption.org/v1\n";
 const STANZA_START: &[u8] = b"-> ";
@@ -98,41 +102,81 @@ impl Envelope {
     ///
     /// [`Unopened`] when it is not sealed to this identity, or damaged.
     pub fn open(&self, identity: &Identity) -> Result<Opened, Unopened> {
-        if self.bytes.len() < PARALLEL_FROM {
-            let plaintext = self.decrypt(identity)?;
-            return Ok(Opened {
-                plaintext,
-                digest: self.digest(),
-            });
+        let (plaintext, digest) = self.beside_digest(|| self.decrypt(identity))?;
+        Ok(Opened { plaintext, digest })
+    }
+
+    /// Opens the envelope and shows the plaintext in windows, for who looks for one
+    /// thing in much: the memory for all of it takes longer to get than the
+    /// decryption. Each window begins with the last `overlap` bytes of the one before,
+    /// fewer in the first; `look` is told how many. Returns the digest.
+    ///
+    /// What was shown counts only if this succeeds: its last byte is authenticated
+    /// last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Envelope::open`].
+    pub fn open_in_windows(
+        &self,
+        identity: &Identity,
+        overlap: usize,
+        mut look: impl FnMut(&[u8], usize),
+    ) -> Result<Digest, Unopened> {
+        let pass = || {
+            let mut reader = self.reader(identity)?;
+            let mut window = Zeroizing::new(vec![0; overlap + WINDOW]);
+            let mut kept = 0;
+            loop {
+                let read = reader.read(&mut window[kept..]).map_err(|_| corrupt())?;
+                if read == 0 {
+                    return Ok(());
+                }
+                let end = kept + read;
+                look(&window[..end], kept);
+                kept = overlap.min(end);
+                window.copy_within(end - kept..end, 0);
+            }
+        };
+        self.beside_digest(pass).map(|((), digest)| digest)
+    }
+
+    /// Does something with the plaintext while a large file is hashed.
+    fn beside_digest<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, Unopened>,
+    ) -> Result<(T, Digest), Unopened> {
+        if self.bytes.len() < LARGE {
+            return Ok((work()?, self.digest()));
         }
         thread::scope(|scope| {
             let hashing = thread::Builder::new().spawn_scoped(scope, || self.digest());
-            let plaintext = self.decrypt(identity);
+            let done = work();
             let digest = match hashing {
                 Ok(hashing) => hashing.join().expect("hashing does not panic"),
                 // A limit on processes counts threads, too.
                 Err(_) => self.digest(),
             };
-            Ok(Opened {
-                plaintext: plaintext?,
-                digest,
-            })
+            Ok((done?, digest))
         })
     }
 
     fn decrypt(&self, identity: &Identity) -> Result<Zeroizing<Vec<u8>>, Unopened> {
-        let corrupt = || Unopened::Fault(Fault::Corrupt);
-        let decryptor = age::Decryptor::new_buffered(&self.bytes[..]).map_err(|_| corrupt())?;
-        let mut reader = match decryptor.decrypt(identity.as_age()) {
-            Ok(reader) => reader,
-            Err(age::DecryptError::NoMatchingKeys) => return Err(Unopened::NotForUs),
-            Err(_) => return Err(corrupt()),
-        };
         // The plaintext is shorter than the payload, so this never grows and
         // leaves no copy behind.
         let mut plaintext = Zeroizing::new(Vec::with_capacity(self.bytes.len() - self.payload_at));
+        let mut reader = self.reader(identity)?;
         reader.read_to_end(&mut plaintext).map_err(|_| corrupt())?;
         Ok(plaintext)
+    }
+
+    fn reader(&self, identity: &Identity) -> Result<impl Read, Unopened> {
+        let decryptor = age::Decryptor::new_buffered(&self.bytes[..]).map_err(|_| corrupt())?;
+        match decryptor.decrypt(identity.as_age()) {
+            Ok(reader) => Ok(reader),
+            Err(age::DecryptError::NoMatchingKeys) => Err(Unopened::NotForUs),
+            Err(_) => Err(corrupt()),
+        }
     }
 
     /// Returns the SHA-256 of the whole file.
@@ -151,6 +195,10 @@ impl Envelope {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+fn corrupt() -> Unopened {
+    Unopened::Fault(Fault::Corrupt)
 }
 
 /// Measures the header without parsing it, up to the bounds.
@@ -202,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens() {
-        for length in [0, 1, 4096, 65536, 65537, PARALLEL_FROM + 1] {
+        for length in [0, 1, 4096, 65536, 65537, LARGE + 1] {
             let plaintext: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
             let (envelope, identity) = sealed(&plaintext);
             let again = Envelope::read(envelope.as_bytes().to_vec()).expect("an age file");

@@ -23,10 +23,10 @@ use crate::seal::digest::Digest;
 use crate::seal::identity::Identity;
 use crate::seal::recipient::Recipient;
 use crate::seal::signature::{Signer, SignerKey};
-use crate::seal::{Envelope, Unopened};
+use crate::seal::{self, Envelope, Unopened};
 use crate::store::folder::{Folder, Lock, Unread};
 use crate::store::pin::{BadPin, Membership, Pin, Pins, Sighting, Verdict};
-use crate::vault::document::Plaintext;
+use crate::vault::document::{Plaintext, Seeker};
 use crate::vault::secret::Secret;
 use crate::vault::{Environment, VaultId};
 
@@ -433,6 +433,40 @@ impl VaultStore {
             environment: Some(environment),
             membership,
         })
+    }
+
+    /// Tells whether an environment's file is large, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn is_large(&self, name: &EnvironmentName) -> Result<bool> {
+        let size = self.status(name)?.map(|status| status.st_size);
+        Ok(size.is_some_and(|size| usize::try_from(size).is_ok_and(|size| size >= seal::LARGE)))
+    }
+
+    /// Finds one secret in a file that is the pinned one, and was verified
+    /// when it was pinned. `None` tells nothing: then the file is to be read as a
+    /// whole, which has the words for what is wrong with it.
+    pub fn seek(
+        &self,
+        name: &EnvironmentName,
+        secret: &SecretName,
+        identity: &Identity,
+        expected: Option<&ExpectedVault>,
+    ) -> Option<Secret> {
+        let pin = self.pin(name).ok()??;
+        let is_expected =
+            |expected: &ExpectedVault| expected.accepts(pin.vault, pin.founder.as_ref());
+        if !expected.is_none_or(is_expected) {
+            return None;
+        }
+        let envelope = self.read(name).ok()?;
+        let mut seeker = Seeker::new(secret);
+        let overlap = seeker.overlap();
+        let look = |window: &[u8], known| seeker.look(window, known);
+        let digest = envelope.open_in_windows(identity, overlap, look).ok()?;
+        seeker.into_secret().filter(|_| digest == pin.digest)
     }
 
     /// Reads, opens and verifies an environment's file, and tells how it stands

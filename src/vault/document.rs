@@ -95,6 +95,10 @@ const REVISION_MAX: u64 = (1 << 53) - 1;
 /// 32 bits. The next one is still a number.
 const VERSION_MAX: u64 = (1 << 31) - 1;
 
+/// The longest secret that is put together from windows. Hardly one has more than a
+/// few versions of a few hundred bytes.
+const PART_MAX: usize = 256 << 10;
+
 /// The longest name of a field or format that is repeated in a message.
 const SHOWN_MAX: usize = 64;
 
@@ -198,15 +202,12 @@ impl Plaintext {
         // field: within a text the quotes would be escaped. And the only fields
         // whose contents read as a secret are secrets, whatever they are called.
         let document = self.document();
-        let field = format!("\"{name}\":");
+        let field = field(name);
         let secret_at = |at: usize| {
             if document[..at].ends_with(b"\\") {
                 return None;
             }
-            let rest = &document[at + field.len()..];
-            let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
-            let Strict::<WrittenSecret<ReadVersions>>(secret) = values.next()?.ok()?;
-            Some(secret.into())
+            read_secret(&document[at + field.len()..])?.ok()
         };
         if document.len() < VECTORS_FROM {
             let mut matches = std::str::from_utf8(document).ok()?.match_indices(&field);
@@ -241,6 +242,92 @@ impl Plaintext {
             what: format!("{what}, at byte {}", error.column()),
         }
     }
+}
+
+/// Finds one secret, as [`Plaintext::seek`] does, in a plaintext that passes by in
+/// windows.
+pub struct Seeker {
+    field: String,
+    sought: Sought,
+}
+
+enum Sought {
+    /// It has not come by yet.
+    Nothing,
+    /// It has begun.
+    Part(Zeroizing<Vec<u8>>),
+    Found(Secret),
+    /// The short way does not tell.
+    GivenUp,
+}
+
+impl Seeker {
+    /// Looks for the secret of a name.
+    pub fn new(name: &SecretName) -> Self {
+        Self {
+            field: field(name),
+            sought: Sought::Nothing,
+        }
+    }
+
+    /// Returns how much of a window it wants to see again: all that could be the
+    /// beginning of what it looks for, and the byte before.
+    pub fn overlap(&self) -> usize {
+        self.field.len()
+    }
+
+    /// Looks at a window, of which this much was in the one before.
+    pub fn look(&mut self, window: &[u8], known: usize) {
+        match &mut self.sought {
+            Sought::Found(_) | Sought::GivenUp => return,
+            Sought::Part(part) if part.len() + window.len() - known > PART_MAX => {
+                self.sought = Sought::GivenUp;
+                return;
+            }
+            Sought::Part(part) => part.extend_from_slice(&window[known..]),
+            Sought::Nothing => {
+                let is_new = |at: &usize| at + self.field.len() > known;
+                let is_field = |at: &usize| !window[..*at].ends_with(b"\\");
+                let mut matches = memchr::memmem::find_iter(window, &self.field);
+                let Some(at) = matches.find(|at| is_new(at) && is_field(at)) else {
+                    return;
+                };
+                // The whole size first: a buffer that grows leaves copies behind.
+                let mut part = Zeroizing::new(Vec::with_capacity(PART_MAX));
+                part.extend_from_slice(&window[at + self.field.len()..]);
+                self.sought = Sought::Part(part);
+            }
+        }
+        if let Sought::Part(part) = &self.sought {
+            match read_secret(part) {
+                Some(Ok(secret)) => self.sought = Sought::Found(secret),
+                None => {}
+                Some(Err(error)) if error.is_eof() => {}
+                // It is another field of this name.
+                Some(Err(_)) => self.sought = Sought::GivenUp,
+            }
+        }
+    }
+
+    /// Returns the secret, if it was found; only reading the whole tells that it is
+    /// not there.
+    pub fn into_secret(self) -> Option<Secret> {
+        match self.sought {
+            Sought::Found(secret) => Some(secret),
+            _ => None,
+        }
+    }
+}
+
+fn field(name: &SecretName) -> String {
+    format!("\"{name}\":")
+}
+
+/// Reads a secret from the beginning of a text; `None` if there is nothing.
+fn read_secret(text: &[u8]) -> Option<serde_json::Result<Secret>> {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter();
+    let secret = values.next()?;
+    Some(secret.map(|Strict::<WrittenSecret<ReadVersions>>(secret)| secret.into()))
 }
 
 /// Finds where line 1 ends, and the signature in line 2.
@@ -732,6 +819,20 @@ mod tests {
             .expect("a fault")
     }
 
+    /// Looks for a secret as [`Envelope::open_in_windows`] lets it.
+    ///
+    /// [`Envelope::open_in_windows`]: crate::seal::Envelope::open_in_windows
+    fn sought_in_windows(plaintext: &Plaintext, name: &str, size: usize) -> Option<Secret> {
+        let mut seeker = Seeker::new(&name.parse().expect("a name"));
+        let bytes = plaintext.as_bytes();
+        for start in (0..bytes.len()).step_by(size) {
+            let known = start.min(seeker.overlap());
+            let end = bytes.len().min(start + size);
+            seeker.look(&bytes[start - known..end], known);
+        }
+        seeker.into_secret()
+    }
+
     fn current(secret: &Secret) -> &[u8] {
         secret
             .current()
@@ -1114,12 +1215,49 @@ mod tests {
                 .seek(&name.parse().expect("a name"))
                 .expect("it is there");
             assert_eq!(current(&secret), format!("\0value of {name}").as_bytes());
+            // In windows the field hides it, and it is for others to tell.
+            for size in 1..300 {
+                if let Some(sought) = sought_in_windows(&plaintext, name, size) {
+                    assert_eq!(current(&sought), current(&secret), "in windows of {size}");
+                }
+            }
         }
         for name in ["B", "C", "description", "members", "vault"] {
             assert!(
                 plaintext.seek(&name.parse().expect("a name")).is_none(),
                 "{name}"
             );
+            for size in 1..300 {
+                let sought = sought_in_windows(&plaintext, name, size);
+                assert!(sought.is_none(), "{name} in windows of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_a_window_ends() {
+        let alice = alice();
+        let mut dev = found(&alice);
+        let secrets = [
+            ("A", "one"),
+            ("AB", "a\\\"B\":"),
+            ("B", "é🗝"),
+            ("Z_LAST", ""),
+        ];
+        for (name, value) in secrets {
+            add(&mut dev, name, value.as_bytes());
+        }
+        let plaintext = Plaintext::sign(&dev, &alice.signer);
+        for size in 1..plaintext.as_bytes().len() + 2 {
+            for (name, value) in secrets {
+                let sought = sought_in_windows(&plaintext, name, size).expect("it is there");
+                assert_eq!(
+                    current(&sought),
+                    value.as_bytes(),
+                    "{name} in windows of {size}"
+                );
+            }
+            assert!(sought_in_windows(&plaintext, "C", size).is_none());
         }
     }
 

@@ -1,5 +1,8 @@
+use std::fs;
+
 use insta::assert_snapshot;
 
+use crate::forge;
 use crate::sandbox::{CANARY, Sandbox, value_of};
 
 #[test]
@@ -203,4 +206,55 @@ fn what_was_revoked_says_why_and_what_to_do() {
     keyvault: hint: run `keyvault rotate A --env dev` to give it a new value
     [exit 5]
     ");
+}
+
+/// So many that no more of them is held in memory than it takes.
+#[test]
+fn one_of_very_many_is_found() {
+    const MANY: usize = 5_000;
+    let sandbox = Sandbox::new();
+    let name = |n: usize| format!("SECRET_{n:04}");
+    let secrets: Vec<String> = (0..MANY)
+        .map(|n| {
+            format!(
+                r#""{}":{{"versions":[{{"version":1,"state":"current","created_at":"2026-11-22T12:00:00Z","created_by":"alice","value":"{n} {CANARY}"}}]}}"#,
+                name(n)
+            )
+        })
+        .collect();
+    let secrets = format!(r#""secrets":{{{}}}"#, secrets.join(","));
+    let identity = fs::read_to_string(sandbox.identity()).expect("read");
+    let file = fs::read(sandbox.dev()).expect("read");
+    let file = forge::resigned(&identity, &file, |document| {
+        document.replace(r#""secrets":{}"#, &secrets)
+    });
+    assert!(file.len() > 512 << 10, "it is not large");
+    fs::write(sandbox.dev(), file).expect("written");
+    sandbox.refused(&["get", &name(0)]).exits(6);
+    sandbox.run(&["trust", "--yes"]).succeeds();
+
+    for n in (0..MANY).step_by(61).chain([MANY - 1]) {
+        let got = sandbox.run(&["get", &name(n)]).succeeds().says_nothing();
+        assert_eq!(got.text(), format!("{n} {CANARY}"));
+    }
+    sandbox.run(&["get", "SECRET_5000"]).exits(3);
+    sandbox.run(&["get", "versions"]).exits(3);
+    let other = sandbox.run_with_stdin(&["rotate", &name(7)], format!("new {CANARY}"));
+    other.succeeds();
+    assert_eq!(
+        sandbox.run(&["get", &name(7)]).text(),
+        format!("new {CANARY}")
+    );
+    sandbox.run(&["revoke", &name(7)]).succeeds();
+    sandbox.run(&["get", &name(7)]).exits(5);
+
+    let mut damaged = fs::read(sandbox.dev()).expect("read");
+    *damaged.last_mut().expect("a byte") ^= 1;
+    fs::write(sandbox.dev(), damaged).expect("written");
+    let refusal = sandbox.refused(&["get", &name(1)]).exits(6);
+    assert_eq!(
+        refusal.text(),
+        "",
+        "it came before the last byte was authenticated"
+    );
 }
