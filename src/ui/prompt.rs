@@ -360,13 +360,19 @@ fn watch_signals() -> io::Result<SigSet> {
         }
     }
     watched.thread_block()?;
-    WAITING.get_or_init(|| {
-        thread::spawn(move || {
+    if WAITING.get().is_none() {
+        let wait = move || {
             while let Ok(signal) = watched.wait() {
                 take_course(signal);
             }
-        });
-    });
+        };
+        // A limit on processes counts threads, too.
+        if let Err(error) = thread::Builder::new().spawn(wait) {
+            before.thread_set_mask()?;
+            return Err(error);
+        }
+        let _ = WAITING.set(());
+    }
     Ok(before)
 }
 
