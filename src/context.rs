@@ -355,6 +355,19 @@ impl Context {
     ///
     /// Whatever keeps it from being opened and believed.
     pub fn open(&self, store: &VaultStore, name: &EnvironmentName) -> Result<OpenedFile> {
+        match self.open_at_once(store, name) {
+            Err(Error::Unexpected { .. }) => {
+                // Or else a writer was met between the file and its pin: then all is
+                // well once it is done.
+                let _lock = store.lock(&mut || {});
+                self.open_at_once(store, name)
+            }
+            opened => opened,
+        }
+    }
+
+    /// The same, for who has the lock.
+    fn open_at_once(&self, store: &VaultStore, name: &EnvironmentName) -> Result<OpenedFile> {
         // Before the identity, so that nobody types a passphrase in vain.
         let expected = self.expected_vault()?;
         store.require(name)?;
@@ -416,7 +429,7 @@ impl Context {
     ) -> Result<T> {
         let identity = self.identity()?;
         let lock = store.lock(&mut || self.note_waiting())?;
-        let opened = self.open(store, name)?;
+        let opened = self.open_at_once(store, name)?;
         opened.check_writable(name)?;
         let digest = opened.digest;
         let mut environment = opened.environment()?;
@@ -525,7 +538,8 @@ impl Context {
     fn vault_id(&self, store: &VaultStore, founding: Founding) -> Result<VaultId> {
         let mut last = None;
         for name in store.environments()? {
-            match self.open(store, &name).and_then(OpenedFile::environment) {
+            let opened = self.open_at_once(store, &name);
+            match opened.and_then(OpenedFile::environment) {
                 Ok(environment) => return Ok(environment.vault),
                 Err(error) => last = Some(error),
             }

@@ -232,13 +232,20 @@ pub enum Error {
 
     /// A secret would take the program over.
     Dangerous {
-        variable: SecretName,
-        name: SecretName,
+        /// Each as the variable that it would be, and as the secret that it is.
+        secrets: Vec<(SecretName, SecretName)>,
     },
     /// A value no environment variable can carry.
-    NulInValue { name: SecretName },
+    NulInValue {
+        name: SecretName,
+        environment: EnvironmentName,
+    },
     /// A value too long for the system's environment.
-    EnvironmentTooLarge { name: SecretName, size: usize },
+    EnvironmentTooLarge {
+        name: SecretName,
+        environment: EnvironmentName,
+        size: usize,
+    },
     /// There is no such program.
     ProgramNotFound { program: String },
     /// The program cannot be executed.
@@ -688,27 +695,16 @@ impl Error {
 
             Self::Interrupted => (Code::Interrupted, "interrupted".to_owned(), None),
 
-            Self::Dangerous { variable, name } => (
-                Code::ExecFailed,
-                format!("a secret named `{variable}` would take the program over, and is not passed on"),
-                Some({
-                    let instead = if variable == name {
-                        format!("leave it out with `--except {name}`")
-                    } else {
-                        format!("map `{name}` to another name")
-                    };
-                    format!("{instead}, or pass `--allow-dangerous {variable}` if that is what you want")
-                }),
-            ),
-            Self::NulInValue { name } => (
+            Self::Dangerous { secrets } => dangerous(secrets),
+            Self::NulInValue { name, environment } => (
                 Code::ExecFailed,
                 format!("the value of `{name}` holds a NUL byte, which no environment variable can carry"),
-                Some(format!("leave it out with `--except {name}`, and let the program read it from `keyvault get {name}`")),
+                Some(format!("leave it out with `--except {name}`, and let the program read it from `keyvault get {name} --env {environment}`")),
             ),
-            Self::EnvironmentTooLarge { name, size } => (
+            Self::EnvironmentTooLarge { name, environment, size } => (
                 Code::CannotExecute,
                 format!("the environment is too large for the system; the largest secret is `{name}` with {size} bytes"),
-                Some(format!("leave it out with `--except {name}`, and let the program read it from `keyvault get {name}`")),
+                Some(format!("leave it out with `--except {name}`, and let the program read it from `keyvault get {name} --env {environment}`")),
             ),
             Self::ProgramNotFound { program } => (
                 Code::ProgramNotFound,
@@ -746,6 +742,31 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+fn dangerous(secrets: &[(SecretName, SecretName)]) -> (Code, String, Option<String>) {
+    let joined = |names: &mut dyn Iterator<Item = &SecretName>, quote: &str, between: &str| {
+        let names = names.map(|name| format!("{quote}{name}{quote}"));
+        names.collect::<Vec<_>>().join(between)
+    };
+    let variables = joined(&mut secrets.iter().map(|(variable, _)| variable), "`", ", ");
+    let message = match secrets {
+        [_] => {
+            format!("a secret named {variables} would take the program over, and is not passed on")
+        }
+        _ => {
+            format!("secrets named {variables} would take the program over, and are not passed on")
+        }
+    };
+    let instead = if secrets.iter().all(|(variable, name)| variable == name) {
+        let names = joined(&mut secrets.iter().map(|(_, name)| name), "", ",");
+        format!("leave out what you do not need with `--except {names}`")
+    } else {
+        "map to other names, or leave out, what you do not need".to_owned()
+    };
+    let all = joined(&mut secrets.iter().map(|(variable, _)| variable), "", ",");
+    let hint = format!("{instead}, or pass `--allow-dangerous {all}` if that is what you want");
+    (Code::ExecFailed, message, Some(hint))
+}
 
 fn why_unasked(forbidden: bool) -> &'static str {
     if forbidden {

@@ -3,7 +3,8 @@
 //!
 //! They are those of which a program that many have runs the value, loads it or
 //! takes it for its options, settings, plug-ins or home. Not among them is what
-//! weakens a connection or says where packages come from (`HTTPS_PROXY`,
+//! weakens a connection, what only an interactive shell reads and many a program
+//! has for its own (`ENV`), or what says where packages come from (`HTTPS_PROXY`,
 //! `SSL_CERT_FILE`, `PIP_INDEX_URL`): the passwords in these are what people keep
 //! secret.
 
@@ -114,7 +115,7 @@ const NAMES: &str = "\
     DOTNET_HOSTINGSTARTUPASSEMBLIES DOTNET_HOST_PATH DOTNET_ROOT* DOTNET_SHARED_STORE DOTNET_STARTUP_HOOKS \
     DUB_HOME DUNE_WORKSPACE DYLD_* \
     EDITOR ELECTRON_OVERRIDE_DIST_PATH ELECTRON_RUN_AS_NODE ELIXIRC_OPTS ELIXIR_ERL_OPTIONS EMACSDATA \
-    EMACSLOADPATH EMACSPATH ENV ERLC_EMULATOR ERL_COMPILER_OPTIONS ERL_LIBS ESBUILD_BINARY_PATH \
+    EMACSLOADPATH EMACSPATH ERLC_EMULATOR ERL_COMPILER_OPTIONS ERL_LIBS ESBUILD_BINARY_PATH \
     ESCRIPT_EMULATOR ESHELL ES_PATH_CONF EXIFTOOL_HOME EXINIT \
     F77 FC FCEDIT FCFLAGS FFLAGS FFMPEG_BINARY FIREFOX_BIN FLUTTER_ROOT FNM_DIR FNM_MULTISHELL_PATH FPATH \
     FZF_* \

@@ -97,26 +97,23 @@ pub fn admit<'a>(
         .extract_if(.., is_kept)
         .map(|secret| secret.variable)
         .collect();
-    for Chosen {
-        variable,
-        name,
-        value,
-        ..
-    } in secrets
-    {
-        if is_dangerous(variable.as_str()) && !rules.allow_dangerous.contains(variable) {
-            return Err(Error::Dangerous {
-                variable: (*variable).clone(),
-                name: (*name).clone(),
-            });
-        }
-        if !can_carry(value) {
-            return Err(Error::NulInValue {
-                name: (*name).clone(),
-            });
-        }
+    let is_refused = |secret: &&Chosen<'_>| {
+        is_dangerous(secret.variable.as_str()) && !rules.allow_dangerous.contains(secret.variable)
+    };
+    let refused = secrets.iter().filter(is_refused);
+    let refused: Vec<_> = refused
+        .map(|secret| (secret.variable.clone(), secret.name.clone()))
+        .collect();
+    if !refused.is_empty() {
+        return Err(Error::Dangerous { secrets: refused });
     }
-    Ok(kept)
+    match secrets.iter().find(|secret| !can_carry(secret.value)) {
+        Some(secret) => Err(Error::NulInValue {
+            name: secret.name.clone(),
+            environment: secret.environment.clone(),
+        }),
+        None => Ok(kept),
+    }
 }
 
 /// Says which secret it was that made the environment too large for the system,
@@ -130,6 +127,7 @@ pub fn explain(error: Error, secrets: &[Chosen<'_>]) -> Error {
         Some(largest) if source.kind() == ErrorKind::ArgumentListTooLong => {
             Error::EnvironmentTooLarge {
                 name: (*largest.name).clone(),
+                environment: largest.environment.clone(),
                 size: largest.value.len(),
             }
         }

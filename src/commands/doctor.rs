@@ -182,10 +182,18 @@ impl Findings {
             let mend = cx.ui.as_typed("run `keyvault env create dev`");
             self.problem("vault", "there is no environment in it", mend);
         }
+        let meant = cx.layers(store);
+        let meant = meant.and_then(|names| names.iter().try_for_each(|name| store.require(name)));
+        if let Err(error) = meant.and_then(|()| cx.expected_vault().map(|_| ())) {
+            self.error(cx, "variables", &error);
+        }
         for name in environments {
             let subject = format!("environment {name}");
             if !opens {
-                self.note(&subject, "not looked at: the identity is locked");
+                self.note(
+                    &subject,
+                    "not looked at: the identity does not open by itself",
+                );
                 continue;
             }
             let expected = cx.expected_vault();

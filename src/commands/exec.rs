@@ -9,7 +9,7 @@ use clap::Args as _;
 use serde::Serialize;
 
 use crate::child::environment::{self, KeepExisting, Rules};
-use crate::context::Context;
+use crate::context::{Context, arguments};
 use crate::error::Error;
 use crate::name::{EnvironmentName, SecretName, Tag, closest};
 use crate::ui::{Report, table};
@@ -148,7 +148,9 @@ fn program(args: &ExecArgs) -> Result<Option<(&OsString, &[OsString])>, Error> {
         None if args.dry_run => Ok(None),
         None => usage("no program was named".to_owned(), None),
         // Not behind `--`, and so an option that clap did not know.
-        Some((first, _)) if first.as_encoded_bytes().starts_with(b"-") => {
+        Some((first, _))
+            if first.as_encoded_bytes().starts_with(b"-") && !is_behind_dashes(args) =>
+        {
             let meant = first.to_str().and_then(closest_option);
             let hint = meant.map(|option| format!("did you mean `{option}`?"));
             usage(
@@ -159,6 +161,13 @@ fn program(args: &ExecArgs) -> Result<Option<(&OsString, &[OsString])>, Error> {
         }
         Some(split) => Ok(Some(split)),
     }
+}
+
+/// Tells whether `--` stands before the program, where clap does not tell.
+fn is_behind_dashes(args: &ExecArgs) -> bool {
+    let all: Vec<OsString> = arguments().collect();
+    let before = all.len().checked_sub(args.program.len() + 1);
+    before.is_some_and(|at| all[at] == "--")
 }
 
 fn closest_option(text: &str) -> Option<String> {

@@ -76,6 +76,10 @@ fn one(reference: &SecretReference, default: Option<&SecretValue>, cx: &Context)
             Err(error) => return Err(error.into()),
         }
     }
+    if default.is_none() && layers.len() > 1 {
+        // It has the words for all of them.
+        cx.open_layers(&store)?.secret(&reference.name)?;
+    }
     match (default, missing) {
         (None, Some(error)) => Err(error.into()),
         (value, _) => Ok(value.map_or(Ok(()), |value| cx.ui.reveal(value))?),

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::{Serialize, Serializer};
 
 use crate::context::identity::{IdentitySource, NewIdentity};
-use crate::context::{Context, Founding, canonical};
+use crate::context::{Context, Founded, Founding, canonical};
 use crate::error::{Error, shown};
 use crate::name::{EnvironmentName, MemberName};
 use crate::store::{PROJECT_FOLDER, VaultStore, in_git_work_tree};
@@ -45,35 +45,25 @@ pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
     let path = vault_path(args, cx)?;
     let state = cx.state_folder();
     let state = state.as_deref();
-    if let Some(store) = VaultStore::open(&path, false, state)?
+    // Before anything is made.
+    cx.expected_vault()?;
+    let found = VaultStore::open(&path, false, state)?;
+    let is_new = found.is_none();
+    if let Some(store) = found
         && !store.environments()?.is_empty()
     {
-        return Err(Error::VaultExists { path }.into());
+        return join(args, cx, path);
     }
     // What can be refused comes before what leaves something behind: the person,
     // the folder, the identity.
     let new_identity = new_identity(args, cx)?;
     let store = VaultStore::create(&path, state)?;
-    let made_identity = match new_identity {
-        Some(new) => cx.keep_identity(new)?,
-        None => None,
-    };
-    let made_identity = made_identity.map(|path| MadeIdentity {
-        brief: cx.brief(&path),
-        path,
-        plain: args.no_passphrase,
-    });
-    // Opened now: another keyvault may have made it, and another person.
-    let founded = cx.identity().and_then(|_| {
-        let name = args.name.clone();
-        cx.found(&store, &environment, Founding::Vault, name)
-    });
-    let founded = founded.inspect_err(|_| {
-        // Made all the same, and to be known about.
-        if let Some(identity) = &made_identity {
-            cx.ui.note(&identity.to_string());
-        }
-    })?;
+    let result = make(args, cx, &store, &environment, new_identity);
+    if result.is_err() && is_new {
+        // An empty vault would hide the one above.
+        store.discard_if_empty();
+    }
+    let (made_identity, founded) = result?;
     cx.ui.outcome(&Made {
         vault: founded.vault,
         in_git: in_git_work_tree(&path) && !args.personal,
@@ -86,8 +76,61 @@ pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Makes an identity for somebody who has none and finds a vault, such as a
+/// colleague's; whoever has one is told that there is a vault.
+fn join(args: &InitArgs, cx: &Context, path: PathBuf) -> Result<()> {
+    if let IdentitySource::File(place) = cx.identity_source()?
+        && canonical(&place)?.is_none()
+        && let Some(path) = cx.keep_identity(cx.new_identity(place, !args.no_passphrase)?)?
+    {
+        let brief = cx.brief(&path);
+        let plain = args.no_passphrase;
+        return Ok(cx.ui.outcome(&Joining {
+            identity: MadeIdentity { path, brief, plain },
+        })?);
+    }
+    Err(Error::VaultExists { path }.into())
+}
+
+fn make(
+    args: &InitArgs,
+    cx: &Context,
+    store: &VaultStore,
+    environment: &EnvironmentName,
+    new_identity: Option<NewIdentity>,
+) -> Result<(Option<MadeIdentity>, Founded)> {
+    let made_identity = match new_identity {
+        Some(new) => cx.keep_identity(new)?,
+        None => None,
+    };
+    let made_identity = made_identity.map(|path| MadeIdentity {
+        brief: cx.brief(&path),
+        path,
+        plain: args.no_passphrase,
+    });
+    // Opened now: another keyvault may have made it, and another person.
+    let founded = cx.identity().and_then(|_| {
+        let name = args.name.clone();
+        cx.found(store, environment, Founding::Vault, name)
+    });
+    let founded = founded.inspect_err(|_| {
+        // Made all the same, and to be known about.
+        if let Some(identity) = &made_identity {
+            cx.ui.note(&identity.to_string());
+        }
+    })?;
+    Ok((made_identity, founded))
+}
+
 fn vault_path(args: &InitArgs, cx: &Context) -> Result<PathBuf> {
     let named = match cx.named_vault() {
+        Some(_) if args.personal => {
+            return Err(Error::Usage {
+                message: "`--personal` and `--vault` name two places".to_owned(),
+                hint: "pass one of them; `KEYVAULT_VAULT` counts as `--vault`".to_owned(),
+            }
+            .into());
+        }
         _ if args.personal => cx.personal_vault()?,
         Some(path) => path,
         None => return Ok(cx.working_folder()?.join(PROJECT_FOLDER)),
@@ -132,6 +175,22 @@ impl fmt::Display for MadeIdentity {
 impl Serialize for MadeIdentity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&shown(&self.path))
+    }
+}
+
+/// Somebody has an identity by now, and is to be added to the vault.
+#[derive(Serialize)]
+struct Joining {
+    identity: MadeIdentity,
+}
+
+impl Report for Joining {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.identity)?;
+        writeln!(
+            out,
+            "next: run `keyvault identity` and send its line to a member of the vault that is here"
+        )
     }
 }
 

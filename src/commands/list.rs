@@ -36,7 +36,7 @@ pub fn run(args: &ListArgs, cx: &Context) -> Result<()> {
     let environment = &layers.top().name;
     if secrets.is_empty() && args.tags.is_empty() {
         cx.ui.note(&format!(
-            "there is no secret in `{environment}` yet; add one with `keyvault add NAME`"
+            "there is no secret in `{environment}` yet; add one with `keyvault add NAME --env {environment}`"
         ));
     }
     Ok(cx.ui.answer(&Listing {

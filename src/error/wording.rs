@@ -287,16 +287,27 @@ fn errors() -> Vec<Error> {
         },
         Error::Interrupted,
         Error::Dangerous {
-            variable: "PATH".parse().expect("a name"),
-            name: "PATH".parse().expect("a name"),
+            secrets: vec![(
+                "PATH".parse().expect("a name"),
+                "PATH".parse().expect("a name"),
+            )],
         },
         Error::Dangerous {
-            variable: "PATH".parse().expect("a name"),
-            name: name(),
+            secrets: vec![("PATH".parse().expect("a name"), name())],
         },
-        Error::NulInValue { name: name() },
+        Error::Dangerous {
+            secrets: ["NODE_OPTIONS", "PATH"]
+                .map(|name| name.parse().expect("a name"))
+                .map(|name: SecretName| (name.clone(), name))
+                .into(),
+        },
+        Error::NulInValue {
+            name: name(),
+            environment: dev(),
+        },
         Error::EnvironmentTooLarge {
             name: name(),
+            environment: dev(),
             size: 200_000,
         },
         Error::ProgramNotFound {
@@ -462,13 +473,15 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           nothing was changed; run it again once the other is done
     130   interrupted
     125   a secret named `PATH` would take the program over, and is not passed on
-          leave it out with `--except PATH`, or pass `--allow-dangerous PATH` if that is what you want
+          leave out what you do not need with `--except PATH`, or pass `--allow-dangerous PATH` if that is what you want
     125   a secret named `PATH` would take the program over, and is not passed on
-          map `STRIPE_KEY` to another name, or pass `--allow-dangerous PATH` if that is what you want
+          map to other names, or leave out, what you do not need, or pass `--allow-dangerous PATH` if that is what you want
+    125   secrets named `NODE_OPTIONS`, `PATH` would take the program over, and are not passed on
+          leave out what you do not need with `--except NODE_OPTIONS,PATH`, or pass `--allow-dangerous NODE_OPTIONS,PATH` if that is what you want
     125   the value of `STRIPE_KEY` holds a NUL byte, which no environment variable can carry
-          leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY`
+          leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY --env dev`
     126   the environment is too large for the system; the largest secret is `STRIPE_KEY` with 200000 bytes
-          leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY`
+          leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY --env dev`
     127   no program `nmp`
     127   no program `npm start`
           pass the program and its arguments as words of their own, or run a shell: `keyvault exec -- sh -c '…'`

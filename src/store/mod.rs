@@ -174,6 +174,11 @@ impl VaultStore {
         Folder::create(path).map(|folder| Self::of(folder, state))
     }
 
+    /// Removes the folder again, if nothing is in it.
+    pub fn discard_if_empty(self) {
+        let _ = std::fs::remove_dir(self.folder.path());
+    }
+
     fn of(folder: Folder, state: Option<&Path>) -> Self {
         let pins = Pins::of_vault(state, folder.path());
         Self { folder, pins }

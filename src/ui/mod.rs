@@ -111,7 +111,7 @@ impl Ui {
     pub fn show(&self, report: &impl Report) {
         let mut text = Vec::new();
         if report.human(&mut text).is_ok() {
-            self.write_news(&String::from_utf8_lossy(&text));
+            self.write_news(&self.as_typed(&String::from_utf8_lossy(&text)));
         }
     }
 
@@ -192,6 +192,7 @@ impl Ui {
     }
 
     fn say(&self, kind: &str, style: &str, text: &str) {
+        let text = self.as_typed(text);
         self.write_news(&format!("keyvault: {style}{kind}:{RESET} {text}\n"));
     }
 

@@ -274,7 +274,7 @@ fn a_name_that_takes_programs_over_is_refused() {
     assert_snapshot!(sandbox.refused(&["exec", "--", "touch", "made"]), @"
     --- stderr ---
     keyvault: error: a secret named `LD_PRELOAD` would take the program over, and is not passed on
-    keyvault: hint: leave it out with `--except LD_PRELOAD`, or pass `--allow-dangerous LD_PRELOAD` if that is what you want
+    keyvault: hint: leave out what you do not need with `--except LD_PRELOAD`, or pass `--allow-dangerous LD_PRELOAD` if that is what you want
     [exit 125]
     ");
     assert_eq!(secrets(&sandbox, &["--except", "LD_PRELOAD"]), ["A"]);
@@ -287,7 +287,7 @@ fn a_name_that_takes_programs_over_is_refused() {
     assert_snapshot!(sandbox.refused(&["exec", "--only", "A", "--map", "PATH=A", "--", "true"]), @"
     --- stderr ---
     keyvault: error: a secret named `PATH` would take the program over, and is not passed on
-    keyvault: hint: map `A` to another name, or pass `--allow-dangerous PATH` if that is what you want
+    keyvault: hint: map to other names, or leave out, what you do not need, or pass `--allow-dangerous PATH` if that is what you want
     [exit 125]
     ");
     // Allowed, it arrives: the dynamic linker complains of it and goes on.
@@ -418,7 +418,7 @@ fn a_value_no_variable_can_carry_is_refused_by_name() {
     assert_snapshot!(sandbox.run(&["exec", "--", "true"]), @"
     --- stderr ---
     keyvault: error: the value of `NUL` holds a NUL byte, which no environment variable can carry
-    keyvault: hint: leave it out with `--except NUL`, and let the program read it from `keyvault get NUL`
+    keyvault: hint: leave it out with `--except NUL`, and let the program read it from `keyvault get NUL --env dev`
     [exit 125]
     ");
     assert_eq!(secrets(&sandbox, &["--except", "NUL"]), ["A"]);
@@ -435,7 +435,7 @@ fn a_value_too_long_for_the_system_is_named() {
     assert_snapshot!(sandbox.run(&["exec", "--", "true"]), @"
     --- stderr ---
     keyvault: error: the environment is too large for the system; the largest secret is `LARGE` with 200000 bytes
-    keyvault: hint: leave it out with `--except LARGE`, and let the program read it from `keyvault get LARGE`
+    keyvault: hint: leave it out with `--except LARGE`, and let the program read it from `keyvault get LARGE --env dev`
     [exit 126]
     ");
     assert_eq!(secrets(&sandbox, &["--except", "LARGE"]), ["A"]);
@@ -536,4 +536,24 @@ fn the_program_is_found_along_the_path_that_it_gets() {
     sandbox
         .run(&["exec", "--except", "PATH", "--", "own-program"])
         .exits(127);
+}
+
+#[test]
+fn a_program_behind_dashes_may_be_called_like_an_option() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    sandbox.run(&["exec", "--", "--bogus"]).exits(127);
+    sandbox.run(&["exec", "--only", "A", "--", "-x"]).exits(127);
+    sandbox.run(&["exec", "--bogus", "--", "true"]).exits(125);
+    sandbox.run(&["exec", "--only", "A", "-x"]).exits(125);
+}
+
+#[test]
+fn all_that_would_take_the_program_over_is_told_at_once() {
+    let sandbox = Sandbox::with_secrets(&["PATH", "NODE_OPTIONS", "A"]);
+    assert_snapshot!(sandbox.run(&["exec", "--", "true"]), @"
+    --- stderr ---
+    keyvault: error: secrets named `NODE_OPTIONS`, `PATH` would take the program over, and are not passed on
+    keyvault: hint: leave out what you do not need with `--except NODE_OPTIONS,PATH`, or pass `--allow-dangerous NODE_OPTIONS,PATH` if that is what you want
+    [exit 125]
+    ");
 }

@@ -81,6 +81,40 @@ fn without_a_passphrase_or_the_word_for_none_nothing_is_made() {
 }
 
 #[test]
+fn who_finds_a_vault_and_has_no_identity_gets_one() {
+    let sandbox = Sandbox::new();
+    let vault = fs::read(sandbox.dev()).expect("read");
+    fs::remove_file(sandbox.identity()).expect("removed");
+
+    assert_snapshot!(sandbox.run(&["init", "--no-passphrase"]), @"
+    --- stderr ---
+    made your identity `~/.config/keyvault/identity`, WITHOUT a passphrase: whoever reads this file opens your vaults
+    next: run `keyvault identity` and send its line to a member of the vault that is here
+    [exit 0]
+    ");
+    assert_eq!(fs::read(sandbox.dev()).expect("read"), vault);
+    sandbox.run(&["identity"]).succeeds();
+    sandbox.refused(&["list"]).exits(4).says("is not a member");
+    sandbox.refused(&["init", "--no-passphrase"]).exits(7);
+}
+
+/// It would hide the vault above.
+#[test]
+fn where_init_is_refused_no_folder_is_left() {
+    let sandbox = Sandbox::empty();
+    let variable = sandbox.variable("KEYVAULT_VAULT_ID", "none");
+    variable.refused(&["init", "--no-passphrase"]).exits(2);
+    let sandbox = variable.variable("KEYVAULT_VAULT_ID", "");
+    let config = sandbox.home().join(".config/keyvault");
+    fs::create_dir_all(&config).expect("made");
+    std::os::unix::fs::symlink("nowhere", config.join("identity")).expect("linked");
+    sandbox.refused(&["init", "--no-passphrase"]).exits(4);
+    sandbox
+        .refused(&["init", "--personal", "--vault", "x"])
+        .exits(2);
+}
+
+#[test]
 fn where_no_folder_can_be_made_no_identity_is() {
     let sandbox = Sandbox::empty();
     let init = ["init", "--no-passphrase", "--vault", "/proc/none/vault"];

@@ -125,14 +125,14 @@ fn an_empty_environment_says_what_to_do() {
 
     assert_snapshot!(sandbox.run(&["list"]), @"
     --- stderr ---
-    keyvault: note: there is no secret in `dev` yet; add one with `keyvault add NAME`
+    keyvault: note: there is no secret in `dev` yet; add one with `keyvault add NAME --env dev`
     [exit 0]
     ");
     assert_snapshot!(sandbox.run(&["list", "--json"]), @r#"
     --- stdout ---
     {"schema":1,"secrets":[]}
     --- stderr ---
-    keyvault: note: there is no secret in `dev` yet; add one with `keyvault add NAME`
+    keyvault: note: there is no secret in `dev` yet; add one with `keyvault add NAME --env dev`
     [exit 0]
     "#);
 }

@@ -245,6 +245,33 @@ fn vaults_that_begin_at_once_are_one() {
     }
 }
 
+/// A reader who meets a writer between the file and its pin accuses nobody.
+#[test]
+fn an_environment_that_is_made_anew_is_missing_or_there() {
+    let sandbox = Sandbox::new();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        let list = sandbox.run(&["list", "-q", "-e", "dev"]);
+                        assert!([Some(0), Some(3)].contains(&list.code), "{list}");
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..15 {
+            sandbox.run(&["env", "remove", "dev", "--yes"]).succeeds();
+            sandbox.run(&["env", "create", "dev"]).succeeds();
+        }
+        done.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.join().expect("it read");
+        }
+    });
+}
+
 #[test]
 fn secrets_for_an_environment_that_is_made_for_them_are_all_there() {
     let sandbox = Sandbox::new();
