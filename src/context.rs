@@ -87,8 +87,8 @@ impl Context {
         Timestamp::from_system(SystemTime::now())
     }
 
-    /// Returns the value of a variable that a command was told to read.
-    pub fn variable(&self, name: &str) -> Option<OsString> {
+    /// Returns the value of a variable that a command was told to read, empty or not.
+    pub fn value_of_variable(&self, name: &str) -> Option<OsString> {
         std::env::var_os(name)
     }
 
@@ -355,19 +355,20 @@ impl Context {
     ///
     /// Whatever keeps it from being opened and believed.
     pub fn open(&self, store: &VaultStore, name: &EnvironmentName) -> Result<OpenedFile> {
-        match self.open_at_once(store, name) {
+        match self.open_without_lock(store, name) {
             Err(Error::Unexpected { .. }) => {
-                // Or else a writer was met between the file and its pin: then all is
-                // well once it is done.
-                let _lock = store.lock(&mut || {});
-                self.open_at_once(store, name)
+                // A writer may have been met between the file and its pin. Once it
+                // is done, what is still unexpected is so.
+                let _lock = store.lock(&mut || self.note_waiting());
+                self.open_without_lock(store, name)
             }
             opened => opened,
         }
     }
 
-    /// The same, for who has the lock.
-    fn open_at_once(&self, store: &VaultStore, name: &EnvironmentName) -> Result<OpenedFile> {
+    /// Opens an environment as it stands: for who has the lock, which must not be
+    /// taken twice.
+    fn open_without_lock(&self, store: &VaultStore, name: &EnvironmentName) -> Result<OpenedFile> {
         // Before the identity, so that nobody types a passphrase in vain.
         let expected = self.expected_vault()?;
         store.require(name)?;
@@ -429,7 +430,7 @@ impl Context {
     ) -> Result<T> {
         let identity = self.identity()?;
         let lock = store.lock(&mut || self.note_waiting())?;
-        let opened = self.open_at_once(store, name)?;
+        let opened = self.open_without_lock(store, name)?;
         opened.check_writable(name)?;
         let digest = opened.digest;
         let mut environment = opened.environment()?;
@@ -538,7 +539,7 @@ impl Context {
     fn vault_id(&self, store: &VaultStore, founding: Founding) -> Result<VaultId> {
         let mut last = None;
         for name in store.environments()? {
-            let opened = self.open_at_once(store, &name);
+            let opened = self.open_without_lock(store, &name);
             match opened.and_then(OpenedFile::environment) {
                 Ok(environment) => return Ok(environment.vault),
                 Err(error) => last = Some(error),

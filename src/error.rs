@@ -193,7 +193,7 @@ pub enum Error {
         found: String,
         expected: String,
     },
-    /// An environment begun by someone whom that variable does not name.
+    /// An environment founded by someone whom that variable does not name.
     OtherFounder { path: PathBuf, founder: MemberName },
     /// A vault file that is not what this machine saw last.
     Unexpected {
@@ -366,7 +366,7 @@ pub enum Surprise {
     OtherVault { found: String, seen: String },
     /// A roster that does not continue the one seen.
     OtherRoster { founder: MemberName },
-    /// A new environment, begun by someone whom this machine does not know
+    /// A new environment, founded by someone whom this machine does not know
     /// from the vault's others.
     UnknownFounder { founder: MemberName },
     /// A roster that the one seen came from, in a file that is to be written.
@@ -403,7 +403,7 @@ impl fmt::Display for Surprise {
             Self::UnknownFounder { founder } => {
                 write!(
                     f,
-                    "was started by `{founder}`, whom this machine does not know from the vault's other environments"
+                    "was founded by `{founder}`, whom this machine does not know from the vault's other environments"
                 )
             }
             Self::EarlierRoster => write!(
@@ -648,7 +648,7 @@ impl Error {
             ),
             Self::OtherFounder { path, founder } => (
                 Code::Untrusted,
-                format!("`{}` was begun by `{founder}`, with a signer that `KEYVAULT_VAULT_ID` does not name", shown(path)),
+                format!("`{}` was founded by `{founder}`, with a signer that `KEYVAULT_VAULT_ID` does not name", shown(path)),
                 Some("it was not touched; if it is to be believed, add the signer that `keyvault identity` prints for its founder, behind a comma".to_owned()),
             ),
             Self::Unexpected { path, environment, surprise } => (

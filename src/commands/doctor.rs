@@ -106,24 +106,19 @@ impl Findings {
                 return false;
             }
         };
+        let protected = format!("`{place}` is protected by a passphrase");
         match cx.protection() {
             Ok(Protection::None) => {
                 self.unprotected(cx, &place);
                 true
             }
             Ok(Protection::Passphrase) => {
-                self.ok(
-                    "identity",
-                    format!("`{place}` is protected by a passphrase"),
-                );
+                self.ok("identity", protected);
                 self.ok("session", "locked; the passphrase will be asked for");
                 false
             }
             Ok(Protection::Unlocked(lease)) => {
-                self.ok(
-                    "identity",
-                    format!("`{place}` is protected by a passphrase"),
-                );
+                self.ok("identity", protected);
                 let text = format!(
                     "unlocked until {}, or {} after its last use",
                     lease.until, lease.idle
@@ -132,10 +127,7 @@ impl Findings {
                 true
             }
             Err(error @ Error::NoSessionCache { .. }) => {
-                self.ok(
-                    "identity",
-                    format!("`{place}` is protected by a passphrase"),
-                );
+                self.ok("identity", protected);
                 self.note("session", error.to_string());
                 false
             }
@@ -182,11 +174,15 @@ impl Findings {
             let mend = cx.ui.as_typed("run `keyvault env create dev`");
             self.problem("vault", "there is no environment in it", mend);
         }
-        let meant = cx.layers(store);
-        let meant = meant.and_then(|names| names.iter().try_for_each(|name| store.require(name)));
-        if let Err(error) = meant.and_then(|()| cx.expected_vault().map(|_| ())) {
-            self.error(cx, "variables", &error);
+        let named = cx.named_environments();
+        let named = named.and_then(|names| names.iter().try_for_each(|name| store.require(name)));
+        if let Err(error) = named {
+            self.error(cx, "environment", &error);
         }
+        let expected = match cx.expected_vault() {
+            Ok(expected) => expected,
+            Err(error) => return self.error(cx, "vault", &error),
+        };
         for name in environments {
             let subject = format!("environment {name}");
             if !opens {
@@ -196,10 +192,8 @@ impl Findings {
                 );
                 continue;
             }
-            let expected = cx.expected_vault();
-            let found = expected
-                .and_then(|expected| store.inspect(&name, cx.identity()?, expected.as_ref()));
-            match found {
+            let identity = cx.identity();
+            match identity.and_then(|identity| store.inspect(&name, identity, expected.as_ref())) {
                 Ok(found) => match found.verdict {
                     Verdict::Same => self.ok(&subject, "as this machine saw it last"),
                     Verdict::Newer if found.before.is_none() => {

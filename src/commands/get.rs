@@ -62,8 +62,10 @@ pub fn run(args: &GetArgs, cx: &Context) -> Result<()> {
 fn one(reference: &SecretReference, default: Option<&SecretValue>, cx: &Context) -> Result<()> {
     let store = cx.store()?;
     let layers = cx.layers(&store)?;
-    // A mistyped one is an error even where the answer is in another.
-    layers.iter().try_for_each(|layer| store.require(layer))?;
+    if layers.len() > 1 {
+        // A mistyped one is an error even where the answer is in another.
+        layers.iter().try_for_each(|layer| store.require(layer))?;
+    }
     let mut missing = None;
     for environment in layers.iter().rev() {
         match cx.open_secret(&store, environment, &reference.name) {

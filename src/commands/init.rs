@@ -79,15 +79,10 @@ pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
 /// Makes an identity for somebody who has none and finds a vault, such as a
 /// colleague's; whoever has one is told that there is a vault.
 fn join(args: &InitArgs, cx: &Context, path: PathBuf) -> Result<()> {
-    if let IdentitySource::File(place) = cx.identity_source()?
-        && canonical(&place)?.is_none()
-        && let Some(path) = cx.keep_identity(cx.new_identity(place, !args.no_passphrase)?)?
+    if let Some(place) = missing_identity(cx)?
+        && let Some(identity) = keep(args, cx, cx.new_identity(place, !args.no_passphrase)?)?
     {
-        let brief = cx.brief(&path);
-        let plain = args.no_passphrase;
-        return Ok(cx.ui.outcome(&Joining {
-            identity: MadeIdentity { path, brief, plain },
-        })?);
+        return Ok(cx.ui.outcome(&Joining { identity })?);
     }
     Err(Error::VaultExists { path }.into())
 }
@@ -100,14 +95,9 @@ fn make(
     new_identity: Option<NewIdentity>,
 ) -> Result<(Option<MadeIdentity>, Founded)> {
     let made_identity = match new_identity {
-        Some(new) => cx.keep_identity(new)?,
+        Some(new) => keep(args, cx, new)?,
         None => None,
     };
-    let made_identity = made_identity.map(|path| MadeIdentity {
-        brief: cx.brief(&path),
-        path,
-        plain: args.no_passphrase,
-    });
     // Opened now: another keyvault may have made it, and another person.
     let founded = cx.identity().and_then(|_| {
         let name = args.name.clone();
@@ -120,6 +110,16 @@ fn make(
         }
     })?;
     Ok((made_identity, founded))
+}
+
+/// Writes a new identity, unless another keyvault came first.
+fn keep(args: &InitArgs, cx: &Context, new: NewIdentity) -> Result<Option<MadeIdentity>> {
+    let kept = cx.keep_identity(new)?;
+    Ok(kept.map(|path| MadeIdentity {
+        brief: cx.brief(&path),
+        path,
+        plain: args.no_passphrase,
+    }))
 }
 
 fn vault_path(args: &InitArgs, cx: &Context) -> Result<PathBuf> {
@@ -144,14 +144,20 @@ fn vault_path(args: &InitArgs, cx: &Context) -> Result<PathBuf> {
 
 /// Prepares an identity if there is none.
 fn new_identity(args: &InitArgs, cx: &Context) -> Result<Option<NewIdentity>> {
-    if let IdentitySource::File(path) = cx.identity_source()?
-        && canonical(&path)?.is_none()
-    {
+    if let Some(path) = missing_identity(cx)? {
         return Ok(Some(cx.new_identity(path, !args.no_passphrase)?));
     }
     // Opened now, so that nothing is made for someone who cannot use it.
     cx.identity()?;
     Ok(None)
+}
+
+/// Returns where the identity should be, if it is not there.
+fn missing_identity(cx: &Context) -> Result<Option<PathBuf>> {
+    match cx.identity_source()? {
+        IdentitySource::File(path) if canonical(&path)?.is_none() => Ok(Some(path)),
+        IdentitySource::File(_) | IdentitySource::Variable(_) => Ok(None),
+    }
 }
 
 /// An identity that was made.

@@ -41,19 +41,21 @@ pub fn run(args: &TrustArgs, cx: &Context) -> Result<()> {
         return Ok(cx.ui.outcome(&change)?);
     }
     if !args.yes {
-        let question = format!("Trust environment {environment} as it is now?");
         if cx.ui.format == Format::Json {
-            // A program sees the change, and a person has to have seen it.
             cx.ui.answer(&change)?;
-            return Err(Error::Unasked {
-                question: format!("`{question}`"),
-                flag: "--yes",
+            return Err(Error::Usage {
+                message: "the change was shown and not trusted: with `--json` nothing is asked"
+                    .to_owned(),
+                hint: "pass `--yes` as well to trust it".to_owned(),
             }
             .into());
         }
         cx.ui.show(&change);
         change.shown = true;
-        cx.ui.confirm(&question, "--yes")?;
+        cx.ui.confirm(
+            &format!("Trust environment {environment} as it is now?"),
+            "--yes",
+        )?;
     }
     store.pins().set(&inspected.after)?;
     change.trusted = true;

@@ -77,7 +77,7 @@ impl ValueArgs {
         }
         if let Some(variable) = &self.from_env {
             // Not repeated: with one `$` too many it is the value.
-            let value = cx.variable(variable).ok_or_else(|| Error::Usage {
+            let value = cx.value_of_variable(variable).ok_or_else(|| Error::Usage {
                 message: "the variable that `--from-env` names is not set".to_owned(),
                 hint: "`--from-env` takes a name; a value is typed or piped in".to_owned(),
             })?;

@@ -459,7 +459,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           nothing was changed; give it the new value
       6   `/project/.keyvault/dev.age` is of the vault 00112233445566778899aabbccddeeff, and `KEYVAULT_VAULT_ID` names ffeeddccbbaa99887766554433221100
           it was not touched; correct `KEYVAULT_VAULT_ID`, or unset it
-      6   `/project/.keyvault/dev.age` was begun by `alice`, with a signer that `KEYVAULT_VAULT_ID` does not name
+      6   `/project/.keyvault/dev.age` was founded by `alice`, with a signer that `KEYVAULT_VAULT_ID` does not name
           it was not touched; if it is to be believed, add the signer that `keyvault identity` prints for its founder, behind a comma
       6   `/project/.keyvault` is a symbolic link, and a project's vault is not followed out of its folder
           if you know where it leads, name it: `--vault /project/.keyvault`
@@ -530,7 +530,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
       6   `/project/.keyvault/dev.age` has a roster, founded by `alice`, that does not continue the one this machine knows
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
-      6   `/project/.keyvault/dev.age` was started by `alice`, whom this machine does not know from the vault's other environments
+      6   `/project/.keyvault/dev.age` was founded by `alice`, whom this machine does not know from the vault's other environments
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
       6   `/project/.keyvault/dev.age` is from before its members were changed, and writing it would give it to those who have left
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it

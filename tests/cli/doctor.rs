@@ -209,3 +209,21 @@ fn what_a_repository_s_configuration_names_is_not_run() {
     let doctor = sandbox.run(&["doctor"]);
     assert!(doctor.text().contains("the vault is ignored"), "{doctor}");
 }
+
+#[test]
+fn a_vault_without_a_default_environment_is_well() {
+    let sandbox = Sandbox::new();
+    for name in ["staging", "prod"] {
+        sandbox.run(&["env", "create", name]).succeeds();
+    }
+    sandbox.run(&["env", "remove", "dev", "--yes"]).succeeds();
+    let identity = fs::read_to_string(sandbox.identity()).expect("read");
+    let sandbox = sandbox.variable("KEYVAULT_IDENTITY", identity);
+    sandbox.run(&["doctor"]).succeeds();
+    // But not if one is named that is not there.
+    let sandbox = sandbox.variable("KEYVAULT_ENV", "dev");
+    let doctor = sandbox.run(&["doctor", "-q"]).exits(8);
+    assert!(doctor.text().contains("no environment `dev`"), "{doctor}");
+    let sandbox = sandbox.variable("KEYVAULT_ENV", "Not a name");
+    sandbox.run(&["doctor"]).exits(8);
+}

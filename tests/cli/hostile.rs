@@ -1032,7 +1032,7 @@ fn an_environment_that_a_stranger_started_is_refused_until_it_is_trusted() {
 
     assert_snapshot!(sandbox.refused(&get).exits(6), @"
     --- stderr ---
-    keyvault: error: `[sandbox]/project/.keyvault/prod.age` was started by `mallory`, whom this machine does not know from the vault's other environments
+    keyvault: error: `[sandbox]/project/.keyvault/prod.age` was founded by `mallory`, whom this machine does not know from the vault's other environments
     keyvault: hint: it was not touched; if you know why, run `keyvault trust --env prod` to see the change and accept it
     [exit 6]
     ");
@@ -1045,7 +1045,7 @@ fn an_environment_that_a_stranger_started_is_refused_until_it_is_trusted() {
     let trusted = sandbox.run(&["trust", "--env", "prod", "--yes"]);
     assert_snapshot!(without_ids(&trusted), @"
     --- stderr ---
-    environment `prod` was started by `mallory`, whom this machine does not know from the vault's other environments
+    environment `prod` was founded by `mallory`, whom this machine does not know from the vault's other environments
       found: vault [vault 1], revision 9, members mallory
       mallory [recipient] [signer]
     environment `prod` is trusted as it is now (revision 9)
@@ -1097,7 +1097,7 @@ fn the_founder_s_signer_pins_it_as_well() {
     fs::write(ci.dev(), forged).expect("written");
     assert_snapshot!(ci.refused(&["get", "A"]), @"
     --- stderr ---
-    keyvault: error: `[sandbox]/project/.keyvault/dev.age` was begun by `alice`, with a signer that `KEYVAULT_VAULT_ID` does not name
+    keyvault: error: `[sandbox]/project/.keyvault/dev.age` was founded by `alice`, with a signer that `KEYVAULT_VAULT_ID` does not name
     keyvault: hint: it was not touched; if it is to be believed, add the signer that `keyvault identity` prints for its founder, behind a comma
     [exit 6]
     ");

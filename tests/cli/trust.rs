@@ -72,3 +72,16 @@ fn json_has_what_was_seen_and_what_was_found() {
     assert_eq!(json["found"]["members"][0]["name"], "alice");
     assert_eq!(json["trusted"], true);
 }
+
+#[test]
+fn json_shows_the_change_and_asks_nothing() {
+    let sandbox = Sandbox::new();
+    let old = fs::read(sandbox.dev()).expect("read");
+    sandbox.run(&["add", "A", "--generate", "20"]).succeeds();
+    fs::write(sandbox.dev(), old).expect("written");
+
+    let shown = sandbox.refused(&["trust", "--json"]).exits(2);
+
+    assert_eq!(shown.json()["trusted"], false);
+    shown.says("with `--json` nothing is asked");
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -351,26 +351,6 @@ fn a_pipe_gives_the_passphrase_or_the_identity() {
     assert_eq!(bash(get), value_of("A"));
     let identity = "$0 get A -i <(cat ~/.config/keyvault/identity)";
     assert_eq!(bash(identity), value_of("A"), "and it is open by now");
-}
-
-#[test]
-fn many_commands_at_once_are_given_the_passphrase_once() {
-    if !has_session_cache() {
-        return;
-    }
-    let (sandbox, _) = locked_with_passphrase();
-    let sandbox = sandbox.variable(PASSPHRASE_COMMAND, "echo >>asked; cat passphrase");
-    let starts = [(); 6].map(|()| {
-        let mut get = sandbox.command(&["get", "A"]);
-        get.stdout(Stdio::piped()).stderr(Stdio::null());
-        get.spawn().expect("it starts")
-    });
-    for started in starts {
-        let output = started.wait_with_output().expect("it ends");
-        assert_eq!(output.stdout, value_of("A").as_bytes());
-    }
-    let asked = read_to_string(&sandbox.project().join("asked"));
-    assert_eq!(asked, "\n", "it was not asked once");
 }
 
 #[test]
