@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 11] = [
     &["name", "secret_value", "timestamp"],
     &["error"],
     &["seal"],
-    &["vault"],
+    &["vault", "dotenv"],
     &["store", "child", "hardening"],
     &["ui"],
     &["context"],

@@ -1,0 +1,242 @@
+//! The `.env` grammar: six of them, because there is no one.
+//!
+//! Each [`Dialect`] reads a file as one program does, its original, and to the
+//! byte: what a program saw before it moved here it sees afterwards. The
+//! originals are programs and not specifications, so each reader's docs name the
+//! source that it follows.
+//!
+//! Every dialect is stricter than its original in this, because a value that was
+//! misread would be sealed and the file then destroyed:
+//!
+//! - a quote that is never closed, or has text behind it where the original stops
+//!   making sense of it, is an error; most originals keep the quote as part of the value;
+//! - a line that is no assignment, no comment and not blank is an error; most
+//!   originals skip it;
+//! - so are NUL, which no variable can hold, bytes that are not UTF-8, UTF-16, and
+//!   a line of more than 1 MiB;
+//! - a byte order mark at the beginning is passed over, also where the original
+//!   would take it for part of the first name;
+//! - a name without a value is an entry without one, wherever the original would set
+//!   nothing or look into its own environment.
+//!
+//! A reference to another variable stays as it is written unless the caller expands
+//! it. A command is never run: where the original would, that is an error.
+
+mod node;
+mod text;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use zeroize::Zeroizing;
+
+use crate::secret_value::SecretValue;
+
+/// The longest line, in bytes: as long as the longest value that a vault takes.
+pub const LINE_MAX: usize = 1 << 20;
+
+/// Whose rules a file follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dialect {
+    /// The npm package `dotenv`, and with few differences Node's own `--env-file`.
+    #[default]
+    Node,
+    /// The Python package `python-dotenv`.
+    Python,
+    /// `docker run --env-file`.
+    Docker,
+    /// `env_file` and `.env` of Docker Compose, whose reader descends from godotenv.
+    Compose,
+    /// The Ruby gem `dotenv`.
+    Ruby,
+    /// `set -a; . ./.env` of a POSIX shell.
+    Shell,
+}
+
+impl Dialect {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Node,
+        Self::Python,
+        Self::Docker,
+        Self::Compose,
+        Self::Ruby,
+        Self::Shell,
+    ];
+
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Python => "python",
+            Self::Docker => "docker",
+            Self::Compose => "compose",
+            Self::Ruby => "ruby",
+            Self::Shell => "shell",
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a text breaks to not be a [`Dialect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoDialect;
+
+impl fmt::Display for NoDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a dialect is `node`, `python`, `docker`, `compose`, `ruby` or `shell`")
+    }
+}
+
+impl std::error::Error for NoDialect {}
+
+impl FromStr for Dialect {
+    type Err = NoDialect;
+
+    fn from_str(text: &str) -> Result<Self, NoDialect> {
+        let found = Self::ALL
+            .into_iter()
+            .find(|dialect| dialect.as_str() == text);
+        found.ok_or(NoDialect)
+    }
+}
+
+/// One assignment.
+#[derive(Debug)]
+pub struct Entry {
+    /// The line that it begins on, counted from 1.
+    pub line: usize,
+    /// The name as it is written. It need not be one of a secret, and where the file is
+    /// not what it seemed it may be part of a value: it is checked before it is shown.
+    pub name: String,
+    /// The value; `None` for a name that stands alone.
+    pub value: Option<SecretValue>,
+    /// Whether the original would have put the value of another variable here, and
+    /// the reference was left as it is written.
+    pub refers: bool,
+}
+
+/// Why a file is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: What,
+}
+
+/// What can be wrong with a line. Its words hold nothing of the line itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A NUL byte.
+    Nul,
+    /// Bytes that are not UTF-8.
+    NotUtf8,
+    /// The whole file is UTF-16.
+    Utf16,
+    /// More than [`LINE_MAX`] bytes.
+    LineTooLong,
+    /// No assignment, no comment and not blank.
+    NotAnAssignment,
+    /// A quote without its second one.
+    Unclosed,
+    /// Text behind a closing quote.
+    BehindQuote,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nul => "a NUL byte, which no variable can hold",
+            Self::NotUtf8 => "bytes that are not UTF-8",
+            Self::Utf16 => "the file is UTF-16; it has to be saved as UTF-8",
+            Self::LineTooLong => "a line of more than 1 MiB",
+            Self::NotAnAssignment => "neither `NAME=value` nor a comment nor a blank line",
+            Self::Unclosed => "a quote that is opened and not closed",
+            Self::BehindQuote => "text behind a closing quote",
+        })
+    }
+}
+
+/// Where references look beyond the file: the environment of whoever would have
+/// read it.
+pub type Outside<'a> = &'a dyn Fn(&str) -> Option<SecretValue>;
+
+/// Reads a file. With `expand`, references to other variables are resolved as the
+/// original does, earlier entries and `expand` in its order; without, they stay.
+///
+/// Where a name stands twice both entries are returned, see [`duplicates`].
+///
+/// # Errors
+///
+/// The first line that is not understood.
+pub fn parse(
+    bytes: &[u8],
+    dialect: Dialect,
+    expand: Option<Outside<'_>>,
+) -> Result<Vec<Entry>, Failure> {
+    let text = text::check(bytes)?;
+    let statements = read(text, dialect, expand);
+    statements
+        .into_iter()
+        .map(|statement| {
+            let Statement {
+                line, name, value, ..
+            } = statement?;
+            let refers = value.as_ref().is_some_and(|value| value.refers);
+            Ok(Entry {
+                line,
+                name,
+                value: value.map(|value| SecretValue::new(value.bytes)),
+                refers,
+            })
+        })
+        .collect()
+}
+
+/// Returns, for each value whose name had one before, the two lines, in the order
+/// of the later ones.
+pub fn duplicates(entries: &[Entry]) -> Vec<(usize, usize)> {
+    let mut seen = HashMap::new();
+    let values = entries.iter().filter(|entry| entry.value.is_some());
+    values
+        .filter_map(|entry| {
+            let before = seen.insert(entry.name.as_str(), entry.line);
+            before.map(|line| (line, entry.line))
+        })
+        .collect()
+}
+
+/// What a reader makes of a stretch of lines.
+struct Statement {
+    line: usize,
+    /// The line that it ends on.
+    last: usize,
+    name: String,
+    value: Option<Value>,
+}
+
+/// A value as a reader makes it.
+#[derive(Default)]
+struct Value {
+    bytes: Zeroizing<Vec<u8>>,
+    /// Whether it has a reference that was left as it is.
+    refers: bool,
+}
+
+/// What was read so far: each stretch of lines, whether it was understood or not.
+type Statements = Vec<Result<Statement, Failure>>;
+
+fn read(text: &str, dialect: Dialect, expand: Option<Outside<'_>>) -> Statements {
+    let _ = expand;
+    match dialect {
+        Dialect::Node => node::read(text),
+        _ => node::read(text),
+    }
+}
