@@ -9,7 +9,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::{
-    add, doctor, env, exec, get, identity, init, list, lock, remove, revoke, rotate, trust, unlock,
+    add, doctor, env, exec, get, identity, init, list, lock, remove, revoke, rotate, status, trust,
+    unlock,
 };
 use crate::context::{Context, Options};
 use crate::error::{Code, Error, shell_word};
@@ -46,7 +47,7 @@ Exit codes:
   0 ok · 1 other · 2 usage · 3 no such secret, environment or vault
   4 cannot unlock, or not a member · 5 refused: revoked or expired
   6 damaged, forged or rolled back · 7 in use or conflict
-  8 attention (doctor) · 130 interrupted at a prompt
+  8 attention (status, doctor) · 130 interrupted at a prompt
   exec: the program's own (128+n by signal), 125 keyvault failed,
         126 cannot execute, 127 not found";
 
@@ -145,6 +146,7 @@ enum Command {
     Unlock(With<unlock::UnlockArgs>),
     Lock(With<lock::LockArgs>),
     Trust(With<trust::TrustArgs>),
+    Status(With<status::StatusArgs>),
     Doctor(With<doctor::DoctorArgs>),
 }
 
@@ -264,6 +266,7 @@ impl Cli {
             Command::Unlock(with) => unlock::run(&with.args, cx),
             Command::Lock(with) => lock::run(&with.args, cx),
             Command::Trust(with) => trust::run(&with.args, cx),
+            Command::Status(with) => return status::run(&with.args, cx),
             Command::Doctor(with) => return doctor::run(&with.args, cx),
         }
         .map(|()| Code::Ok)
@@ -286,6 +289,7 @@ impl Command {
             Self::Unlock(with) => &mut with.global,
             Self::Lock(with) => &mut with.global,
             Self::Trust(with) => &mut with.global,
+            Self::Status(with) => &mut with.global,
             Self::Doctor(with) => &mut with.global,
         }
     }

@@ -119,6 +119,13 @@ pub enum Error {
         environment: EnvironmentName,
         wanted: String,
     },
+    /// The manifest cannot be read as one.
+    BadManifest { path: PathBuf, what: String },
+    /// The environment lacks names that the manifest lists.
+    Lacking {
+        names: Vec<SecretName>,
+        environment: EnvironmentName,
+    },
     /// A pattern matched nothing.
     NoMatch {
         option: &'static str,
@@ -543,6 +550,19 @@ impl Error {
                 format!("`{name}` has no {wanted} in environment `{environment}`"),
                 Some(format!("run `keyvault list --env {environment}` to see its current version")),
             ),
+            Self::BadManifest { path, what } => (
+                Code::Other,
+                format!("`{}` {what}", shown(path)),
+                Some("correct it, or write it anew with `keyvault export --example -o .env.example`".to_owned()),
+            ),
+            Self::Lacking { names, environment } => {
+                let first = names.first().map_or("NAME", SecretName::as_str);
+                (
+                    Code::Missing,
+                    lacking(names, environment),
+                    Some(format!("run `keyvault add {first} --env {environment}`, or take out of `.env.example` what is not needed")),
+                )
+            }
             Self::NoMatch { option, pattern, environment } => (
                 Code::Missing,
                 format!("`{option} {pattern}` matches no secret in environment `{environment}`"),
@@ -742,6 +762,19 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Says which names of the manifest an environment lacks.
+pub fn lacking(names: &[SecretName], environment: &EnvironmentName) -> String {
+    /// How many are named: as many as a line has room for.
+    const NAMED: usize = 5;
+    let named = names.iter().take(NAMED).map(|name| format!("`{name}`"));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("`.env.example` lists {named}{more}, which environment `{environment}` lacks")
+}
 
 fn dangerous(secrets: &[(SecretName, SecretName)]) -> (Code, String, Option<String>) {
     let joined = |names: &mut dyn Iterator<Item = &SecretName>, quote: &str, between: &str| {

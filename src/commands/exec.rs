@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::Result;
@@ -10,8 +11,9 @@ use serde::Serialize;
 
 use crate::child::environment::{self, KeepExisting, Rules};
 use crate::context::{Context, arguments};
-use crate::error::Error;
+use crate::error::{Error, lacking};
 use crate::name::{EnvironmentName, SecretName, Tag, closest};
+use crate::store::manifest::Manifest;
 use crate::ui::{Report, table};
 use crate::vault::layers::Layers;
 use crate::vault::selection::{Chosen, NamePattern, Selection};
@@ -55,6 +57,10 @@ pub struct ExecArgs {
     /// Pass on a secret though its name takes programs over, as PATH does
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     allow_dangerous: Vec<SecretName>,
+
+    /// Run nothing if `.env.example` lists a name that the program would not find
+    #[arg(long)]
+    require: bool,
 
     /// Say what would be passed on, without values, and run nothing
     #[arg(long)]
@@ -112,9 +118,17 @@ pub fn run(args: &ExecArgs, cx: &Context) -> Result<()> {
 
 fn execute(args: &ExecArgs, cx: &Context) -> Result<(), Error> {
     let program = program(args)?;
-    let layers = cx.open_layers(&cx.store()?)?;
+    let store = cx.store()?;
+    let layers = cx.open_layers(&store)?;
     let inherited = environment::inherited(cx.inherited(), args.clean_env);
     let mut secrets = choose(args, cx, &layers)?;
+    let has = |name: &SecretName| {
+        let inherits = |(inherited, _): &(OsString, OsString)| inherited == name.as_str();
+        layers.has(name)
+            || secrets.iter().any(|secret| secret.variable == name)
+            || inherited.iter().any(inherits)
+    };
+    check_manifest(args, cx, store.path(), has, &layers.top().name)?;
     let rules = Rules {
         keep_existing: match &args.keep_existing {
             None => KeepExisting::None,
@@ -200,6 +214,48 @@ fn choose<'a>(
         cx.ui.warn(&format!("`{name}` is revoked and was left out"));
     }
     Ok(selected.chosen)
+}
+
+/// Tells which names the project's manifest lists and the program would not find.
+///
+/// # Errors
+///
+/// The same, with `--require`: [`Error::Lacking`], [`Error::BadManifest`], or
+/// [`Error::Usage`] where there is no manifest.
+fn check_manifest(
+    args: &ExecArgs,
+    cx: &Context,
+    vault: &Path,
+    has: impl Fn(&SecretName) -> bool,
+    environment: &EnvironmentName,
+) -> Result<(), Error> {
+    let names = match Manifest::beside(vault) {
+        Ok(Some(manifest)) => manifest.lacking(has),
+        Ok(None) if args.require => {
+            return Err(Error::Usage {
+                message: "`--require` needs a `.env.example` beside `.keyvault`, and there is none"
+                    .to_owned(),
+                hint: "run `keyvault export --example -o .env.example` to write it".to_owned(),
+            });
+        }
+        Ok(None) => return Ok(()),
+        Err(error) if args.require => return Err(error),
+        Err(error) => {
+            cx.ui.warn(&error.to_string());
+            return Ok(());
+        }
+    };
+    match names.as_slice() {
+        [] => {}
+        _ if args.require => {
+            return Err(Error::Lacking {
+                names,
+                environment: environment.clone(),
+            });
+        }
+        names => cx.ui.note(&lacking(names, environment)),
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]

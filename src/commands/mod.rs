@@ -15,6 +15,7 @@ pub mod lock;
 pub mod remove;
 pub mod revoke;
 pub mod rotate;
+pub mod status;
 pub mod trust;
 pub mod unlock;
 pub mod value_source;

@@ -182,6 +182,20 @@ fn errors() -> Vec<Error> {
             environment: dev(),
             wanted: "version 7".to_owned(),
         },
+        Error::BadManifest {
+            path: path("/p/.env.example"),
+            what: "is larger than 1 MiB".to_owned(),
+        },
+        Error::Lacking {
+            names: vec![name()],
+            environment: dev(),
+        },
+        Error::Lacking {
+            names: ["A", "B", "C", "D", "E", "F", "G"]
+                .map(|name| name.parse().expect("a name"))
+                .into(),
+            environment: dev(),
+        },
         Error::NoMatch {
             option: "--only",
             pattern: "X*".to_owned(),
@@ -348,6 +362,7 @@ fn errors() -> Vec<Error> {
         Error::NoVaultAt { .. } | Error::NoEnvironment { .. } | Error::WhichEnvironment { .. } => {}
         Error::NoSecret { .. } | Error::NoVersion { .. } | Error::NoMatch { .. } => {}
         Error::IdentityAsPath { .. } => {}
+        Error::BadManifest { .. } | Error::Lacking { .. } => {}
         Error::NoIdentity { .. } | Error::IdentityExposed { .. } | Error::BadIdentity { .. } => {}
         Error::NoPrompt { .. } | Error::NoNewPassphrase { .. } | Error::WrongPassphrase { .. } => {}
         Error::PassphraseSource { .. } | Error::NotAMember { .. } | Error::NotAWriter { .. } => {}
@@ -419,6 +434,12 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           did you mean `STRYPE_KEY`?
       3   `STRIPE_KEY` has no version 7 in environment `dev`
           run `keyvault list --env dev` to see its current version
+      1   `/p/.env.example` is larger than 1 MiB
+          correct it, or write it anew with `keyvault export --example -o .env.example`
+      3   `.env.example` lists `STRIPE_KEY`, which environment `dev` lacks
+          run `keyvault add STRIPE_KEY --env dev`, or take out of `.env.example` what is not needed
+      3   `.env.example` lists `A`, `B`, `C`, `D`, `E` and 2 more, which environment `dev` lacks
+          run `keyvault add A --env dev`, or take out of `.env.example` what is not needed
       3   `--only X*` matches no secret in environment `dev`
           run `keyvault list --env dev` to see its secrets
       4   no identity at `/home/alice/.config/keyvault/identity`

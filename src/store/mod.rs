@@ -6,6 +6,7 @@
 
 pub mod folder;
 pub mod identity_file;
+pub mod manifest;
 pub mod pin;
 pub mod session;
 

@@ -55,6 +55,16 @@ impl Layers {
         layered.collect()
     }
 
+    /// Tells whether a secret can be seen that has a version in use.
+    pub fn has(&self, name: &SecretName) -> bool {
+        let found = self
+            .0
+            .iter()
+            .rev()
+            .find_map(|layer| layer.secrets.get(name));
+        found.is_some_and(|secret| secret.current().is_some())
+    }
+
     /// Returns one secret.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! the [`VaultId`] that its environments share, because each environment is a
 //! file with members of its own and is read and written alone.
 
+pub mod attention;
 pub mod document;
 pub mod layers;
 pub mod roster;

@@ -19,6 +19,7 @@ mod init;
 mod interop;
 mod jobs;
 mod list;
+mod manifest;
 mod output;
 mod parallel;
 mod permissions;
