@@ -9,8 +9,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::{
-    add, doctor, env, exec, get, identity, init, list, lock, remove, revoke, rotate, status, trust,
-    unlock,
+    add, doctor, env, exec, get, identity, import, init, list, lock, remove, revoke, rotate,
+    status, trust, unlock,
 };
 use crate::context::{Context, Options};
 use crate::error::{Code, Error, shell_word};
@@ -141,6 +141,7 @@ enum Command {
     Revoke(With<revoke::RevokeArgs>),
     #[command(visible_alias = "rm", aliases = ["unset", "delete"])]
     Remove(With<remove::RemoveArgs>),
+    Import(With<import::ImportArgs>),
     Env(With<env::EnvArgs>),
     Identity(With<identity::IdentityArgs>),
     Unlock(With<unlock::UnlockArgs>),
@@ -261,6 +262,7 @@ impl Cli {
             Command::Rotate(with) => rotate::run(&with.args, cx),
             Command::Revoke(with) => revoke::run(&with.args, cx),
             Command::Remove(with) => remove::run(&with.args, cx),
+            Command::Import(with) => import::run(&with.args, cx),
             Command::Env(with) => env::run(&with.args, cx),
             Command::Identity(with) => identity::run(&with.args, cx),
             Command::Unlock(with) => unlock::run(&with.args, cx),
@@ -284,6 +286,7 @@ impl Command {
             Self::Rotate(with) => &mut with.global,
             Self::Revoke(with) => &mut with.global,
             Self::Remove(with) => &mut with.global,
+            Self::Import(with) => &mut with.global,
             Self::Env(with) => &mut with.global,
             Self::Identity(with) => &mut with.global,
             Self::Unlock(with) => &mut with.global,

@@ -7,6 +7,8 @@
 
 mod folders;
 pub mod identity;
+pub mod import;
+pub mod plaintext;
 
 use std::cell::{OnceCell, RefCell};
 use std::ffi::{OsStr, OsString};
@@ -17,7 +19,7 @@ use std::time::SystemTime;
 
 use rustix::process::geteuid;
 
-use crate::child::{self, Variables};
+use crate::child::{self, Variables, git};
 use crate::context::folders::Folders;
 use crate::error::{Error, Result};
 use crate::hardening::{CoreLimit, harden};
@@ -132,15 +134,26 @@ impl Context {
         vault: &Path,
         files: impl Iterator<Item = PathBuf>,
     ) -> Option<bool> {
-        self.let_go();
-        let variables = child::environment::inherited(self.inherited(), false);
-        let ignored = child::ask_git_about(vault, files, variables);
-        harden();
-        match ignored? {
+        let question = ["check-ignore", "--quiet", "--no-index", "--"].map(OsString::from);
+        let files = files.map(PathBuf::into_os_string);
+        match self.ask_git(vault, question.into_iter().chain(files))?.code {
             0 => Some(true),
             1 => Some(false),
             _ => None,
         }
+    }
+
+    /// Asks git; `None` where there is none.
+    fn ask_git(
+        &self,
+        folder: &Path,
+        question: impl IntoIterator<Item = OsString>,
+    ) -> Option<git::Answer> {
+        self.let_go();
+        let variables = child::environment::inherited(self.inherited(), false);
+        let answer = git::ask(folder, question, variables);
+        harden();
+        answer
     }
 
     /// Gives a child what a child should have and takes from it what it should

@@ -224,6 +224,27 @@ pub enum Error {
     ForeignVault { path: PathBuf },
     /// A link stands where a project's vault would.
     LinkedVault { path: PathBuf },
+    /// Secrets that were to be imported are there with other values.
+    ImportConflict {
+        names: Vec<SecretName>,
+        environment: EnvironmentName,
+    },
+    /// A secret does not have the value that was imported just now.
+    NotReadBack {
+        name: SecretName,
+        environment: EnvironmentName,
+    },
+    /// A file that was imported is no more what was read, and was kept.
+    NotShredded { path: PathBuf },
+    /// A file that is to be imported cannot be read as what it should be. Of what is
+    /// in it nothing is repeated here.
+    BadImport {
+        path: PathBuf,
+        /// The line, and the column in it, where they are known.
+        place: Option<String>,
+        what: String,
+        hint: Option<&'static str>,
+    },
     /// The environment is there already.
     EnvironmentExists {
         name: EnvironmentName,
@@ -696,6 +717,33 @@ impl Error {
                 Code::Conflict,
                 format!("`{name}` in environment `{environment}` has this value already (version {version})"),
                 Some("nothing was changed; give it the new value".to_owned()),
+            ),
+            Self::ImportConflict { names, environment } => {
+                let all: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                let (are, values) = if names.len() == 1 { ("is", "another value") } else { ("are", "other values") };
+                (
+                    Code::Conflict,
+                    format!("{} {are} in environment `{environment}` already, with {values}", all.join(", ")),
+                    Some("nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones".to_owned()),
+                )
+            }
+            Self::NotReadBack { name, environment } => (
+                Code::Conflict,
+                format!("`{name}` in environment `{environment}` does not have the value that was imported: another keyvault may have changed it since"),
+                Some(format!("the file was kept; run `keyvault list --env {environment}`, and import it again")),
+            ),
+            Self::NotShredded { path } => (
+                Code::Conflict,
+                format!("`{}` has changed since it was read, and was kept", shown(path)),
+                Some("its old values are in the vault; import it again".to_owned()),
+            ),
+            Self::BadImport { path, place, what, hint } => (
+                Code::Other,
+                match place {
+                    Some(place) => format!("`{}` {place}: {what}", shown(path)),
+                    None => format!("`{}`: {what}", shown(path)),
+                },
+                Some(hint.unwrap_or("nothing was imported; mend the file and run it again").to_owned()),
             ),
             Self::EnvironmentExists { name, vault } => (
                 Code::Conflict,

@@ -4,6 +4,10 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+/// The largest value: eight times what Linux lets a variable hold, and enough for
+/// a key store in a file.
+pub const VALUE_MAX: u64 = 1 << 20;
+
 /// A secret's plaintext: wiped when dropped, and silent unless asked.
 ///
 /// It is bytes, because a value need not be text. There is no `Display`, no

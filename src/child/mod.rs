@@ -1,15 +1,15 @@
-//! Programs that are started: the one that `exec` becomes, and those that
-//! `--verify` and `KEYVAULT_PASSPHRASE_COMMAND` name. The only place where a
+//! Programs that are started: the one that `exec` becomes, those that `--verify`
+//! and `KEYVAULT_PASSPHRASE_COMMAND` name, and git, which is asked. The only place where a
 //! process is made.
 
 mod dangerous;
 pub mod environment;
+pub mod git;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use zeroize::Zeroizing;
@@ -77,31 +77,6 @@ pub fn read_shell(
         pipe.take(OUTPUT_MAX + 1).read_to_end(&mut output)?;
     }
     Ok((child.wait()?, output))
-}
-
-/// Asks git, silently, whether it ignores one of these files of a folder, and
-/// returns its exit code; `None` where there is no git. What the repository's
-/// configuration would have run is not: it may be someone else's.
-pub fn ask_git_about(
-    folder: &Path,
-    files: impl Iterator<Item = PathBuf>,
-    variables: Variables,
-) -> Option<i32> {
-    let variables = variables.into_iter();
-    let variables = variables.filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"GIT_"));
-    let mut git = Command::new("git");
-    git.arg("-C")
-        .arg(folder)
-        .args(["-c", "core.fsmonitor=false"])
-        .args(["-c", "core.hooksPath=/dev/null"])
-        .args(["check-ignore", "--quiet", "--no-index", "--"])
-        .args(files)
-        .env_clear()
-        .envs(variables);
-    git.stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    git.status().ok()?.code()
 }
 
 fn shell(

@@ -50,7 +50,7 @@ pub fn run(args: &AddArgs, cx: &Context) -> Result<()> {
     let environment = cx.environment(&store)?;
     let create = !store.has(&environment)?;
     if create {
-        confirm_creation(args, cx, &store, &environment)?;
+        confirm_creation(args.create_env, cx, &store, &environment)?;
     } else {
         let environment = cx.open(&store, &environment)?.environment()?;
         environment.check_addable(&args.name)?;
@@ -89,13 +89,18 @@ pub fn run(args: &AddArgs, cx: &Context) -> Result<()> {
     Ok(())
 }
 
-fn confirm_creation(
-    args: &AddArgs,
+/// Asks whether to make an environment that is not there, unless that was said.
+///
+/// # Errors
+///
+/// [`Error::NoEnvironment`] where nobody can be asked; [`Error::Declined`].
+pub fn confirm_creation(
+    create_env: bool,
     cx: &Context,
     store: &VaultStore,
     name: &EnvironmentName,
-) -> Result<()> {
-    if args.create_env {
+) -> Result<(), Error> {
+    if create_env {
         return Ok(());
     }
     // Where nobody can be asked, the answer is what it would be anywhere else.
@@ -103,7 +108,7 @@ fn confirm_creation(
         store.require(name)?;
     }
     let question = format!("There is no environment {name} here. Make it?");
-    Ok(cx.ui.confirm(&question, "--create-env")?)
+    cx.ui.confirm(&question, "--create-env")
 }
 
 impl Report for Added {

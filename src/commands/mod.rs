@@ -9,6 +9,7 @@ pub mod env;
 pub mod exec;
 pub mod get;
 pub mod identity;
+pub mod import;
 pub mod init;
 pub mod list;
 pub mod lock;

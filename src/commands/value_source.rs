@@ -15,11 +15,7 @@ use crate::context::Context;
 use crate::error::{Error, Result, reason};
 use crate::name::SecretName;
 use crate::seal::random;
-use crate::secret_value::SecretValue;
-
-/// The largest value: eight times what Linux lets a variable hold, and enough for
-/// a key store in a file.
-const VALUE_MAX: u64 = 1 << 20;
+use crate::secret_value::{SecretValue, VALUE_MAX};
 
 /// How long a generated value may be. Below 8 letters it can be tried out.
 const GENERATED: std::ops::RangeInclusive<i64> = 8..=4096;

@@ -277,6 +277,33 @@ fn errors() -> Vec<Error> {
             version: 2,
             environment: dev(),
         },
+        Error::ImportConflict {
+            names: vec![name()],
+            environment: dev(),
+        },
+        Error::ImportConflict {
+            names: vec![name(), "OLD_KEY".parse().expect("a name")],
+            environment: dev(),
+        },
+        Error::NotReadBack {
+            name: name(),
+            environment: dev(),
+        },
+        Error::NotShredded {
+            path: path("/project/.env"),
+        },
+        Error::BadImport {
+            path: path("/project/.env"),
+            place: Some("line 3".to_owned()),
+            what: "a quote that is opened and not closed".to_owned(),
+            hint: None,
+        },
+        Error::BadImport {
+            path: path("/project/.env"),
+            place: None,
+            what: "it grew while it was read".to_owned(),
+            hint: Some("run it again"),
+        },
         Error::OtherVault {
             path: file(),
             found: "00112233445566778899aabbccddeeff".to_owned(),
@@ -369,6 +396,8 @@ fn errors() -> Vec<Error> {
         Error::NoSessionCache { .. } | Error::Revoked { .. } | Error::Expired { .. } => {}
         Error::Destroyed { .. } | Error::RevokedValue { .. } | Error::Untrusted { .. } => {}
         Error::Unexpected { .. } | Error::SecretExists { .. } | Error::SameValue { .. } => {}
+        Error::ImportConflict { .. } | Error::NotReadBack { .. } => {}
+        Error::NotShredded { .. } | Error::BadImport { .. } => {}
         Error::OtherFounder { .. } | Error::OtherVault { .. } | Error::ForeignVault { .. } => {}
         Error::LinkedVault { .. } | Error::EnvironmentExists { .. } => {}
         Error::VaultExists { .. } | Error::LockHeld { .. } | Error::Interrupted => {}
@@ -478,6 +507,18 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
       7   `STRIPE_KEY` in environment `dev` has this value already (version 2)
           nothing was changed; give it the new value
+      7   `STRIPE_KEY` is in environment `dev` already, with another value
+          nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
+      7   `STRIPE_KEY`, `OLD_KEY` are in environment `dev` already, with other values
+          nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
+      7   `STRIPE_KEY` in environment `dev` does not have the value that was imported: another keyvault may have changed it since
+          the file was kept; run `keyvault list --env dev`, and import it again
+      7   `/project/.env` has changed since it was read, and was kept
+          its old values are in the vault; import it again
+      1   `/project/.env` line 3: a quote that is opened and not closed
+          nothing was imported; mend the file and run it again
+      1   `/project/.env`: it grew while it was read
+          run it again
       6   `/project/.keyvault/dev.age` is of the vault 00112233445566778899aabbccddeeff, and `KEYVAULT_VAULT_ID` names ffeeddccbbaa99887766554433221100
           it was not touched; correct `KEYVAULT_VAULT_ID`, or unset it
       6   `/project/.keyvault/dev.age` was founded by `alice`, with a signer that `KEYVAULT_VAULT_ID` does not name

@@ -228,7 +228,16 @@ impl Lock<'_> {
     /// [`Error::Io`]; then the old file is still there. [`Error::Unconfirmed`],
     /// where only the last step failed, which waits for the disk.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.put(name, bytes, RenameFlags::empty())
+        self.put(name, bytes, FILE_MODE, RenameFlags::empty())
+    }
+
+    /// The same for a file that others may see.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::replace`].
+    pub fn replace_with_mode(&self, name: &str, bytes: &[u8], mode: Mode) -> Result<()> {
+        self.put(name, bytes, mode, RenameFlags::empty())
     }
 
     /// Makes a file, whole or not at all.
@@ -238,10 +247,10 @@ impl Lock<'_> {
     /// As [`Lock::replace`]; of the kind [`io::ErrorKind::AlreadyExists`] where
     /// there is anything of this name, which is left as it is.
     pub fn create(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.put(name, bytes, RenameFlags::NOREPLACE)
+        self.put(name, bytes, FILE_MODE, RenameFlags::NOREPLACE)
     }
 
-    fn put(&self, name: &str, bytes: &[u8], flags: RenameFlags) -> Result<()> {
+    fn put(&self, name: &str, bytes: &[u8], mode: Mode, flags: RenameFlags) -> Result<()> {
         let folder = &self.folder.handle;
         let path = self.folder.path.join(name);
         let failed = |error: io::Error| Error::io("write", &path)(error);
@@ -251,8 +260,8 @@ impl Lock<'_> {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(folder, &temporary, opening, FILE_MODE)
             .map_err(|error| failed(error.into()))?;
-        let written =
-            fill(file.into(), bytes).and_then(|()| Ok(rename(folder, &temporary, name, flags)?));
+        let written = fill(file.into(), bytes, mode)
+            .and_then(|()| Ok(rename(folder, &temporary, name, flags)?));
         if let Err(error) = written {
             // It may be renamed already or not there: then nothing is lost.
             let _ = rustix::fs::unlinkat(folder, &temporary, AtFlags::empty());
@@ -350,9 +359,9 @@ fn rename(folder: &File, from: &str, to: &str, flags: RenameFlags) -> Result<(),
     }
 }
 
-fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
+fn fill(mut file: File, bytes: &[u8], mode: Mode) -> io::Result<()> {
     // Where the umask took away even the owner's rights.
-    rustix::fs::fchmod(&file, FILE_MODE)?;
+    rustix::fs::fchmod(&file, mode)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

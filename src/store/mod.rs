@@ -6,8 +6,10 @@
 
 pub mod folder;
 pub mod identity_file;
+pub mod ignore_file;
 pub mod manifest;
 pub mod pin;
+pub mod plaintext;
 pub mod session;
 
 use std::fmt;

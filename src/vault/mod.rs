@@ -7,6 +7,7 @@
 
 pub mod attention;
 pub mod document;
+pub mod import;
 pub mod layers;
 pub mod roster;
 pub mod secret;
@@ -251,6 +252,11 @@ impl Environment {
     pub fn add(&mut self, new: NewSecret, author: Author<'_>) -> Result<Added> {
         self.check_addable(&new.name)?;
         self.refuse_revoked(&new.name, &new.value)?;
+        Ok(self.insert(new, author))
+    }
+
+    /// Adds a secret that was found to be addable.
+    fn insert(&mut self, new: NewSecret, author: Author<'_>) -> Added {
         let added = Added {
             name: new.name.clone(),
             environment: self.name.clone(),
@@ -266,7 +272,7 @@ impl Environment {
         };
         self.secrets.insert(new.name, secret);
         self.changed = true;
-        Ok(added)
+        added
     }
 
     /// Tells whether a secret of this name can be added, so that nobody types a
@@ -296,6 +302,16 @@ impl Environment {
         author: Author<'_>,
     ) -> Result<Rotated> {
         self.refuse_revoked(name, &value)?;
+        self.put_version(name, value, author)
+    }
+
+    /// Gives a secret a value that was found not to be revoked.
+    fn put_version(
+        &mut self,
+        name: &SecretName,
+        value: SecretValue,
+        author: Author<'_>,
+    ) -> Result<Rotated> {
         let environment = self.name.clone();
         let secret = self.secret_mut(name)?;
         let versions = &mut secret.versions;

@@ -1,6 +1,7 @@
 //! Which secrets a program gets, and under which names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::str::FromStr;
 
 use glob::Pattern;
@@ -23,7 +24,8 @@ pub enum NamePattern {
 }
 
 impl NamePattern {
-    fn matches(&self, name: &SecretName) -> bool {
+    /// Tells whether a name is one of those that are meant.
+    pub fn matches(&self, name: &SecretName) -> bool {
         match self {
             Self::Name(one) => one == name,
             Self::Glob(glob) => glob.matches(name.as_str()),
@@ -32,6 +34,15 @@ impl NamePattern {
 
     fn is(&self, name: &SecretName) -> bool {
         matches!(self, Self::Name(one) if one == name)
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => name.fmt(f),
+            Self::Glob(glob) => f.write_str(glob.as_str()),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 11] = [
     &["error"],
     &["seal"],
     &["vault", "dotenv"],
-    &["store", "child", "hardening"],
+    &["store", "child", "hardening", "interchange"],
     &["ui"],
     &["context"],
     &["commands"],
@@ -22,15 +22,17 @@ const FLOORS: [&[&str]; 11] = [
 ];
 
 /// What only one place may touch, and where.
-const OWNERS: [(&str, &[&str]); 10] = [
+const OWNERS: [(&str, &[&str]); 12] = [
     ("age::", &["seal/"]),
     ("ssh_key::", &["seal/"]),
     ("ed25519_dalek::", &["seal/signature.rs"]),
     ("rpassword::", &["ui/prompt.rs"]),
     ("nix::", &["ui/prompt.rs"]),
     ("keyutils::", &["store/session.rs"]),
+    ("saphyr_parser::", &["interchange/read/yaml.rs"]),
+    ("toml_parser::", &["interchange/read/toml.rs"]),
     ("std::env", &["context.rs"]),
-    ("Command::new", &["child/mod.rs", "cli.rs"]),
+    ("Command::new", &["child/mod.rs", "child/git.rs", "cli.rs"]),
     ("directories::", &["context/folders.rs"]),
     ("SystemTime::now", &["context.rs"]),
 ];

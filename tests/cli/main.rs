@@ -15,6 +15,7 @@ mod golden;
 mod hostile;
 mod hygiene;
 mod identity;
+mod import;
 mod init;
 mod interop;
 mod jobs;

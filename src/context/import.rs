@@ -1,0 +1,156 @@
+//! Secrets out of files of other tools, and into a vault.
+
+use crate::context::{Context, Founding};
+use crate::dotenv::{Dialect, Outside};
+use crate::error::{Error, Result, shown};
+use crate::interchange::read::{self, Choice, Chosen, Form, Malformed, Place, Twice};
+use crate::name::EnvironmentName;
+use crate::secret_value::SecretValue;
+use crate::store::VaultStore;
+use crate::store::plaintext::Plaintext;
+use crate::vault::import::{Imported, Offered, OnConflict};
+
+/// How many lines a note lists.
+const LINES_IN_NOTE: usize = 12;
+
+/// How files are read.
+pub struct Reading<'a> {
+    /// How they are written, where that was said.
+    pub form: Option<Form>,
+    /// Whose rules `.env` files follow, where that was said.
+    pub dialect: Option<Dialect>,
+    /// Whether references to other variables are resolved.
+    pub expand: bool,
+    /// Which secrets are wanted.
+    pub choice: Choice<'a>,
+    /// Whether the last of two of one name counts.
+    pub last_wins: bool,
+}
+
+/// What files hold.
+pub struct Secrets {
+    /// The secrets that are wanted.
+    pub offered: Offered,
+    /// How many values were not asked for.
+    pub left_out: usize,
+}
+
+impl Context {
+    /// Finds secrets in files, and tells what in them may surprise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadImport`]; [`Error::Usage`] for a name that is wanted and not there.
+    pub fn find_secrets(&self, files: &[Plaintext], reading: &Reading<'_>) -> Result<Secrets> {
+        let only = reading.choice.only;
+        let (mut left_out, mut met) = (0, vec![false; only.len()]);
+        let mut pairs = Vec::with_capacity(files.len());
+        for file in files {
+            let chosen = self.choose(file, reading).map_err(|bad| Error::BadImport {
+                path: file.path().to_owned(),
+                place: bad.place.map(|place| place.to_string()),
+                what: bad.what,
+                hint: bad.hint,
+            })?;
+            left_out += chosen.left_out;
+            met.iter_mut()
+                .zip(chosen.met)
+                .for_each(|(met, here)| *met |= here);
+            pairs.push(chosen.pairs);
+        }
+        if let Some((pattern, _)) = only.iter().zip(met).find(|(_, met)| !met) {
+            return Err(Error::Usage {
+                message: format!("`--only {pattern}` matches no name in what is to be imported"),
+                hint: "nothing was imported; names are those of the file, without a prefix"
+                    .to_owned(),
+            });
+        }
+        let offered = read::merge(pairs, reading.last_wins).map_err(|twice| {
+            let Twice {
+                name,
+                first,
+                second,
+            } = twice;
+            let path = |file: usize| files[file].path();
+            let what = format!(
+                "`{name}` stands in `{}` {} already",
+                shown(path(first.0)),
+                first.1
+            );
+            Error::BadImport {
+                path: path(second.0).to_owned(),
+                place: Some(second.1.to_string()),
+                what,
+                hint: Some("nothing was imported; pass `--last-wins` to take the last one"),
+            }
+        })?;
+        Ok(Secrets { offered, left_out })
+    }
+
+    /// Finds what is wanted of one file.
+    fn choose(&self, file: &Plaintext, reading: &Reading<'_>) -> Result<Chosen, Malformed> {
+        let (bytes, path) = (file.bytes(), file.path());
+        let form = reading.form.unwrap_or_else(|| Form::guess(path, bytes));
+        let dialect = reading.dialect.unwrap_or_default();
+        let outside = |name: &str| {
+            let value = self.value_of_variable(name)?;
+            Some(SecretValue::from_text(value.into_string().ok()?))
+        };
+        let expand: Option<Outside<'_>> = if reading.expand { Some(&outside) } else { None };
+        let found = read::read(bytes, form, dialect, expand)?;
+        let chosen = read::choose(found, reading.choice)?;
+        let note = |places: &[Place], text: &str| {
+            if let Some(lines) = lines(places) {
+                self.ui.note(&format!("`{}` {lines}: {text}", shown(path)));
+            }
+        };
+        note(&chosen.bare, "a name without a value, left out");
+        let literally = "`$` is taken as it is written; with `--expand` it stands for a variable";
+        note(&chosen.referring, literally);
+        Ok(chosen)
+    }
+
+    /// Imports secrets, in an environment that is made if there is none, and reads
+    /// them back out of its file.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept them from being imported, and then none was; or
+    /// [`Error::NotReadBack`].
+    pub fn import(
+        &self,
+        store: &VaultStore,
+        environment: &EnvironmentName,
+        offered: Offered,
+        on_conflict: &OnConflict,
+    ) -> Result<Imported> {
+        if !store.has(environment)? {
+            match self.found(store, environment, Founding::Environment, None) {
+                // Another keyvault came first, with the same in mind.
+                Ok(_) | Err(Error::EnvironmentExists { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let imported = self.edit(store, environment, |environment, author| {
+            environment.import(offered, on_conflict, author)
+        })?;
+        let saved = self.open(store, environment)?.environment()?;
+        saved.check_values(&imported.values)?;
+        Ok(imported)
+    }
+}
+
+/// Names the lines of places, if there are any.
+fn lines(places: &[Place]) -> Option<String> {
+    let mut numbers: Vec<_> = places.iter().map(|place| place.line).collect();
+    numbers.dedup();
+    let (first, more) = numbers.split_at(numbers.len().min(LINES_IN_NOTE));
+    let listed: Vec<_> = first.iter().map(usize::to_string).collect();
+    let listed = listed.join(", ");
+    match (first, more) {
+        ([], _) => None,
+        ([_], _) => Some(format!("line {listed}")),
+        (_, []) => Some(format!("lines {listed}")),
+        _ => Some(format!("lines {listed} and {} more", more.len())),
+    }
+}
