@@ -6,8 +6,8 @@ use crate::error::{Error, Result, shown};
 use crate::interchange::read::{self, Choice, Chosen, Form, Malformed, Place, Twice};
 use crate::name::EnvironmentName;
 use crate::secret_value::SecretValue;
-use crate::store::VaultStore;
 use crate::store::plaintext::Plaintext;
+use crate::store::{OpenedFile, VaultStore};
 use crate::vault::import::{Imported, Offered, OnConflict};
 
 /// How many lines a note lists.
@@ -134,9 +134,19 @@ impl Context {
         let imported = self.edit(store, environment, |environment, author| {
             environment.import(offered, on_conflict, author)
         })?;
-        let saved = self.open(store, environment)?.environment()?;
-        saved.check_values(&imported.values)?;
-        Ok(imported)
+        let saved = self
+            .open(store, environment)
+            .and_then(OpenedFile::environment);
+        let compared = saved.and_then(|saved| saved.check_values(&imported.values));
+        match compared {
+            Ok(()) => Ok(imported),
+            Err(error) => {
+                self.ui.warn(&format!(
+                    "imported into `{environment}`, and could not be read back and compared: the files are kept"
+                ));
+                Err(error)
+            }
+        }
     }
 }
 

@@ -190,16 +190,39 @@ struct Story<'a> {
     /// What to run after a fault, before `add NEXT`, to get on. It may be refused
     /// where the fault came too late to matter.
     again: Option<&'a [&'a str]>,
+    /// What is said where the new state is in place and something behind it failed.
+    done: Option<&'a str>,
+    /// What holds of the files whatever happens, besides all else.
+    holds: &'a dyn Fn(&Sandbox) -> bool,
+    /// Whether programs that are started are followed, too.
+    follows: bool,
 }
 
 /// What the questions were answered with: exit codes and answers.
 type State = Vec<(Option<i32>, String)>;
 
 impl Story<'_> {
+    /// A story in which nothing is told yet.
+    fn of(sandbox: Sandbox, strace: PathBuf) -> Self {
+        Self {
+            sandbox,
+            strace,
+            command: &[],
+            stdin: String::new(),
+            questions: &[],
+            kept: &[],
+            again: None,
+            done: None,
+            holds: &|_| true,
+            follows: true,
+        }
+    }
+
     fn run(&self, injection: Option<&Injection<'_>>) -> (Transcript, String) {
         let trace = self.sandbox.root().join("trace");
         let mut strace = self.sandbox.other(&self.strace);
-        strace.args(["-q", "-f", "-o", text(&trace)]);
+        strace.args(["-q", "-o", text(&trace)]);
+        strace.args(self.follows.then_some("-f"));
         if let Some(Injection { call, fault }) = injection {
             let fault = match fault {
                 Fault::Killed => "signal=KILL".to_owned(),
@@ -275,12 +298,20 @@ impl Story<'_> {
             "{injection}\nneither the old state nor the new one: {state:?}\n{transcript}"
         );
         let changed = state == *new.1;
+        let holds = (self.holds)(&self.sandbox);
+        assert!(holds, "{injection}\nit does not hold\n{transcript}");
+        let failed_behind = self
+            .done
+            .is_some_and(|done| transcript.stderr.contains(done));
         if transcript.code == Some(0) {
             assert!(changed, "{injection}\nit was not done\n{transcript}");
         } else if injection.fault != Fault::Killed && injection.call.name != "fsync" {
             // Only the last step, which waits for the disk, fails with the new
             // state in place.
-            assert!(!changed, "{injection}\nit was done\n{transcript}");
+            assert!(
+                changed == failed_behind,
+                "{injection}\nit was done\n{transcript}"
+            );
         }
 
         self.writes_again(injection, changed);
@@ -334,11 +365,16 @@ fn nothing_else_changed(injection: &Injection<'_>, tree: &Tree, [old, new]: [&Tr
         if let Some((mode, contents)) = now {
             let plaintext = contains(contents, CANARY.as_bytes());
             assert!(!plaintext, "{injection}\na value is in {place}");
-            assert_eq!(
-                mode & 0o077,
-                before.map_or(0, |(mode, _)| mode & 0o077),
-                "{injection}\n{place}"
-            );
+            // Until a file is whole it is no more open to others than once it is.
+            let target = target_of_temporary(path);
+            let expected = match &target {
+                Some(target) => old.get(target),
+                None => before,
+            };
+            let expected = expected.map_or(0, |(mode, _)| mode & 0o077);
+            let open = mode & 0o077;
+            let is_right = open == expected || (target.is_some() && open & !expected == 0);
+            assert!(is_right, "{injection}\n{place} has mode {mode:o}");
         }
         let explained = if before == after {
             now == before || (before.is_none() && is_temporary(path))
@@ -352,14 +388,16 @@ fn nothing_else_changed(injection: &Injection<'_>, tree: &Tree, [old, new]: [&Tr
 /// Tells whether a name is one that a file has until it is whole:
 /// `.NAME.0123456789abcdef.tmp`.
 fn is_temporary(path: &Path) -> bool {
+    target_of_temporary(path).is_some()
+}
+
+/// Returns what such a file becomes.
+fn target_of_temporary(path: &Path) -> Option<PathBuf> {
     let name = path.file_name().expect("a name").to_string_lossy();
-    let stem = name
-        .strip_prefix('.')
-        .and_then(|name| name.strip_suffix(".tmp"));
-    let random = stem.and_then(|stem| stem.rsplit_once('.'));
-    random.is_some_and(|(_, random)| {
-        random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
+    let stem = name.strip_prefix('.')?.strip_suffix(".tmp")?;
+    let (target, random) = stem.rsplit_once('.')?;
+    let is_random = random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_random.then(|| path.with_file_name(target))
 }
 
 fn every_fault(_: &Call, _: Fault) -> bool {
@@ -370,13 +408,11 @@ fn every_fault(_: &Call, _: Fault) -> bool {
 fn add_is_done_or_not() {
     let Some(strace) = tool("strace") else { return };
     let story = Story {
-        sandbox: Sandbox::with_secrets(&["A", "B"]),
-        strace,
         command: &["add", "C"],
         stdin: value_of("C"),
         questions: &[&["get", "A"], &["get", "B"], &["get", "C"]],
         kept: &["A", "B"],
-        again: None,
+        ..Story::of(Sandbox::with_secrets(&["A", "B"]), strace)
     };
     story.is_whole_or_not_there(every_fault);
 }
@@ -385,8 +421,6 @@ fn add_is_done_or_not() {
 fn rotate_is_done_or_not() {
     let Some(strace) = tool("strace") else { return };
     let story = Story {
-        sandbox: Sandbox::with_secrets(&["A", "B"]),
-        strace,
         command: &["rotate", "A"],
         stdin: format!("another {CANARY}"),
         questions: &[
@@ -396,7 +430,7 @@ fn rotate_is_done_or_not() {
             &["get", "B"],
         ],
         kept: &["B"],
-        again: None,
+        ..Story::of(Sandbox::with_secrets(&["A", "B"]), strace)
     };
     story.is_whole_or_not_there(every_fault);
 }
@@ -405,13 +439,10 @@ fn rotate_is_done_or_not() {
 fn revoke_is_done_or_not() {
     let Some(strace) = tool("strace") else { return };
     let story = Story {
-        sandbox: Sandbox::with_secrets(&["A", "B"]),
-        strace,
         command: &["revoke", "A", "--reason", "leaked"],
-        stdin: String::new(),
         questions: &[&["get", "A"], &["get", "A@1"], &["get", "B"]],
         kept: &["B"],
-        again: None,
+        ..Story::of(Sandbox::with_secrets(&["A", "B"]), strace)
     };
     story.is_whole_or_not_there(every_fault);
 }
@@ -420,13 +451,11 @@ fn revoke_is_done_or_not() {
 fn init_is_done_or_not() {
     let Some(strace) = tool("strace") else { return };
     let story = Story {
-        sandbox: Sandbox::empty(),
-        strace,
         command: &["init", "--no-passphrase"],
-        stdin: String::new(),
         questions: &[&["list", "-q"]],
         kept: &[],
         again: Some(&["init", "--no-passphrase"]),
+        ..Story::of(Sandbox::empty(), strace)
     };
     story.is_whole_or_not_there(every_fault);
 }
@@ -435,13 +464,10 @@ fn init_is_done_or_not() {
 fn env_create_is_done_or_not() {
     let Some(strace) = tool("strace") else { return };
     let story = Story {
-        sandbox: Sandbox::with_secrets(&["A"]),
-        strace,
         command: &["env", "create", "prod"],
-        stdin: String::new(),
         questions: &[&["get", "A"], &["list", "-q", "--env", "prod"]],
         kept: &["A"],
-        again: None,
+        ..Story::of(Sandbox::with_secrets(&["A"]), strace)
     };
     story.is_whole_or_not_there(every_fault);
 }
@@ -452,15 +478,77 @@ fn env_remove_is_done_or_not() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     sandbox.run(&["env", "create", "prod"]).succeeds();
     let story = Story {
-        sandbox,
-        strace,
         command: &["env", "remove", "prod", "--yes"],
-        stdin: String::new(),
         questions: &[&["get", "A"], &["list", "-q", "--env", "prod"]],
         kept: &["A"],
-        again: None,
+        ..Story::of(sandbox, strace)
     };
     story.is_whole_or_not_there(every_fault);
+}
+
+#[test]
+fn import_is_done_or_not() {
+    let Some(strace) = tool("strace") else { return };
+    let story = Story {
+        command: &["import", "-", "--on-conflict", "rotate"],
+        stdin: format!("A=\"new {CANARY}\"\nC=\"{}\"\n", value_of("C")),
+        questions: &[&["get", "A@1"], &["get", "A"], &["get", "B"], &["get", "C"]],
+        kept: &["B"],
+        done: Some("imported into `dev`"),
+        ..Story::of(Sandbox::with_secrets(&["A", "B"]), strace)
+    };
+    story.is_whole_or_not_there(every_fault);
+}
+
+#[test]
+fn a_plaintext_goes_once_its_secrets_are_in_the_vault() {
+    let Some(strace) = tool("strace") else { return };
+    const PLAINTEXT: &str = "C=not the canary: it is looked for in every file\n";
+    let mut sandbox = Sandbox::with_secrets(&["A"]);
+    sandbox.write(".env", PLAINTEXT);
+    let story = Story {
+        command: &["import", ".env", "--shred", "--yes"],
+        questions: &[&["get", "A"], &["get", "C"]],
+        kept: &["A"],
+        done: Some("imported into `dev`"),
+        holds: &|sandbox| {
+            let file = fs::read_to_string(sandbox.project().join(".env"));
+            file.is_ok_and(|file| file == PLAINTEXT) || sandbox.run(&["get", "C"]).code == Some(0)
+        },
+        // Without git, of which the next one tells.
+        follows: false,
+        ..Story::of(sandbox.variable("PATH", "/nowhere"), strace)
+    };
+    story.is_whole_or_not_there(every_fault);
+}
+
+#[test]
+fn a_gitignore_is_the_old_one_or_the_new_one() {
+    let (Some(strace), Some(_)) = (tool("strace"), tool("git")) else {
+        return;
+    };
+    let mut sandbox = Sandbox::with_secrets(&["A"]);
+    sandbox.write(".env", "C=not the canary\n");
+    sandbox.write(".gitignore", "*.log\n");
+    let mut git = sandbox.other("git");
+    sandbox
+        .finish(git.args(["init", "--quiet", "--template="]))
+        .succeeds();
+    let story = Story {
+        command: &["import", ".env"],
+        questions: &[&["get", "A"], &["get", "C"]],
+        kept: &["A"],
+        again: Some(&["import", ".env"]),
+        done: Some("imported into `dev`"),
+        holds: &|sandbox| {
+            let text = read_to_string(&sandbox.project().join(".gitignore"));
+            ["*.log\n", "*.log\n/.env\n"].contains(&text.as_str())
+        },
+        // What happens to git is its own affair.
+        follows: false,
+        ..Story::of(sandbox, strace)
+    };
+    story.is_whole_or_not_there(|call, _| call.changes);
 }
 
 #[cfg(target_os = "linux")]
@@ -470,14 +558,15 @@ fn a_new_passphrase_is_there_or_not() {
     let mut sandbox = Sandbox::with_secrets(&["A"]);
     let passphrase = sandbox.write("passphrase", "a made-up passphrase\n");
     let story = Story {
-        sandbox: sandbox.variable("KEYVAULT_PASSPHRASE_FILE", passphrase),
-        strace,
         command: &["identity", "--new-passphrase"],
-        stdin: String::new(),
         // Says that there is none, until there is one.
         questions: &[&["doctor", "-q"], &["get", "A"]],
         kept: &["A"],
         again: Some(&["identity", "--no-passphrase"]),
+        ..Story::of(
+            sandbox.variable("KEYVAULT_PASSPHRASE_FILE", passphrase),
+            strace,
+        )
     };
     // Each takes seconds, as passphrases should.
     story.is_whole_or_not_there(|call, fault| {
@@ -493,13 +582,10 @@ fn get_gives_the_right_value_or_none() {
     // The first time a pin is written too.
     fs::remove_dir_all(sandbox.pins()).expect("removed");
     let story = Story {
-        sandbox,
-        strace,
         command: &["get", "A"],
-        stdin: String::new(),
         questions: &[],
         kept: &[],
-        again: None,
+        ..Story::of(sandbox, strace)
     };
     let tree = story.sandbox.snapshot();
     let (undisturbed, trace) = story.run(None);
