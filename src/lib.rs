@@ -11,7 +11,7 @@
 //! | 1 | `name` `secret_value` `timestamp` | types that are valid by construction |
 //! | 2 | `error` | what can go wrong, with words, hint and exit code |
 //! | 3 | `seal` | age envelopes, identities, signatures, digests |
-//! | 4 | `vault` `dotenv` | environments, secrets, versions, rosters, the file format; the `.env` grammar |
+//! | 4 | `vault` `dotenv` `migration` | environments, secrets, versions, rosters, the file format; the `.env` grammar; what a project with `.env` files has |
 //! | 5 | `store` `child` `hardening` `interchange` | files, locks, pins, the session's cache; programs that are started; other tools' forms |
 //! | 6 | `ui` | answers, news, prompts, last words |
 //! | 7 | `context` | where everything comes from; the only reader of `std::env` |
@@ -30,6 +30,7 @@ mod dotenv;
 mod error;
 mod hardening;
 mod interchange;
+mod migration;
 mod name;
 mod seal;
 mod secret_value;

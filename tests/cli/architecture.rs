@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 11] = [
     &["name", "secret_value", "timestamp"],
     &["error"],
     &["seal"],
-    &["vault", "dotenv"],
+    &["vault", "dotenv", "migration"],
     &["store", "child", "hardening", "interchange"],
     &["ui"],
     &["context"],

@@ -1,0 +1,5 @@
+//! What a project that lives on `.env` files has, and what becomes of it. Nothing here
+//! reads a file.
+
+pub mod files;
+pub mod launchers;
