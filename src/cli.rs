@@ -9,8 +9,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::{
-    add, doctor, env, exec, get, identity, import, init, list, lock, remove, revoke, rotate,
-    status, trust, unlock,
+    add, doctor, env, exec, get, identity, import, init, list, lock, migrate, remove, revoke,
+    rotate, status, trust, unlock,
 };
 use crate::context::{Context, Options};
 use crate::error::{Code, Error, shell_word};
@@ -130,6 +130,7 @@ impl<T: clap::Args> With<T> {
 #[command(defer = true)]
 enum Command {
     Init(With<init::InitArgs>),
+    Migrate(With<migrate::MigrateArgs>),
     #[command(visible_alias = "set")]
     Add(With<add::AddArgs>),
     Get(With<get::GetArgs>),
@@ -254,6 +255,7 @@ impl Cli {
     /// Those of the subcommand.
     pub fn run(&self, cx: &Context) -> anyhow::Result<Code> {
         match &self.command {
+            Command::Migrate(with) => migrate::run(&with.args, cx),
             Command::Init(with) => init::run(&with.args, cx),
             Command::Add(with) => add::run(&with.args, cx),
             Command::Get(with) => get::run(&with.args, cx),
@@ -278,6 +280,7 @@ impl Cli {
 impl Command {
     fn global(&mut self) -> &mut GlobalArgs {
         match self {
+            Self::Migrate(with) => &mut with.global,
             Self::Init(with) => &mut with.global,
             Self::Add(with) => &mut with.global,
             Self::Get(with) => &mut with.global,

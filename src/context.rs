@@ -8,6 +8,7 @@
 mod folders;
 pub mod identity;
 pub mod import;
+pub mod migration;
 pub mod plaintext;
 
 use std::cell::{OnceCell, RefCell};

@@ -234,6 +234,11 @@ pub enum Error {
         name: SecretName,
         environment: EnvironmentName,
     },
+    /// A program does not see a secret as it was imported.
+    NotSeen {
+        name: SecretName,
+        environment: EnvironmentName,
+    },
     /// A file that was imported is no more what was read, and was kept.
     NotShredded { path: PathBuf },
     /// A file that is to be imported cannot be read as what it should be. Of what is
@@ -727,6 +732,11 @@ impl Error {
                     Some("nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones".to_owned()),
                 )
             }
+            Self::NotSeen { name, environment } => (
+                Code::Other,
+                format!("a program that was started with the secrets of `{environment}` did not see `{name}` as its file has it"),
+                Some(format!("no file was removed; compare it with `keyvault exec --only {name} --env {environment} -- printenv {name}`")),
+            ),
             Self::NotReadBack { name, environment } => (
                 Code::Conflict,
                 format!("`{name}` in environment `{environment}` does not have the value that was imported: another keyvault may have changed it since"),

@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 
+use zeroize::Zeroizing;
+
 use crate::child::Variables;
 pub use crate::child::dangerous::is_dangerous;
 use crate::error::{Error, Result};
@@ -149,6 +151,15 @@ pub fn overlay<'a>(
         (OsStr::new(variable.as_str()), value)
     });
     inherited.chain(secrets)
+}
+
+/// Finds a variable in an environment as `env -0` prints it.
+pub fn value_in(printed: &[u8], name: &SecretName) -> Option<SecretValue> {
+    let value = printed.split(|byte| *byte == 0).find_map(|variable| {
+        let value = variable.strip_prefix(name.as_str().as_bytes())?;
+        value.strip_prefix(b"=")
+    });
+    value.map(|value| SecretValue::new(Zeroizing::new(value.to_vec())))
 }
 
 /// Tells whether a variable can carry a value: one ends at its first NUL.

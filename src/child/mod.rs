@@ -6,6 +6,7 @@ mod dangerous;
 pub mod environment;
 pub mod git;
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
@@ -14,7 +15,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// Variables in the order they are handed over.
 pub type Variables = Vec<(OsString, OsString)>;
@@ -40,11 +41,45 @@ pub fn exec<'a>(
         .env_clear()
         .envs(variables)
         .exec();
+    not_started(program, source)
+}
+
+fn not_started(program: &OsStr, source: io::Error) -> Error {
     let program = program.to_string_lossy().escape_debug().to_string();
     match source.kind() {
         ErrorKind::NotFound => Error::ProgramNotFound { program },
         _ => Error::CannotExecute { program, source },
     }
+}
+
+/// Starts a program that prints its environment, and returns it as that program saw it:
+/// each variable with a NUL behind it.
+///
+/// # Errors
+///
+/// As [`exec`].
+pub fn read_environment<'a>(
+    variables: impl Iterator<Item = (&'a OsStr, &'a OsStr)>,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let variables: BTreeMap<&OsStr, &OsStr> = variables.collect();
+    let lengths = variables
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + "=\0".len());
+    // What `_` and a shell may add of themselves; a buffer that grows leaves copies behind.
+    const SPARE: usize = 4096;
+    let mut seen = Zeroizing::new(Vec::with_capacity(lengths.sum::<usize>() + SPARE));
+    // Where each system has it, since scripts begin with it: not by a `PATH` of a secret.
+    let program = "/usr/bin/env";
+    let mut command = Command::new(program);
+    command.arg("-0").env_clear().envs(variables);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let failed = |source| not_started(program.as_ref(), source);
+    let mut child = command.spawn().map_err(failed)?;
+    if let Some(mut pipe) = child.stdout.take() {
+        pipe.read_to_end(&mut seen).map_err(failed)?;
+    }
+    child.wait().map_err(failed)?;
+    Ok(seen)
 }
 
 /// Runs a command of the shell to its end. It reads nothing, and what it prints

@@ -41,7 +41,29 @@ pub struct InitArgs {
 ///
 /// Whatever kept the vault from being made.
 pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
-    let environment = cx.environment_to_create()?;
+    match make(args, cx, cx.environment_to_create()?)? {
+        Some(made) => Ok(cx.ui.outcome(&made)?),
+        None => join(args, cx, vault_path(args, cx)?),
+    }
+}
+
+impl InitArgs {
+    /// Those of a project's vault.
+    pub fn of_project(no_passphrase: bool) -> Self {
+        Self {
+            personal: false,
+            no_passphrase,
+            name: None,
+        }
+    }
+}
+
+/// Makes a vault, and an identity if there is none; `None` where there is a vault.
+///
+/// # Errors
+///
+/// Whatever kept the vault from being made.
+pub fn make(args: &InitArgs, cx: &Context, environment: EnvironmentName) -> Result<Option<Made>> {
     let path = vault_path(args, cx)?;
     let state = cx.state_folder();
     let state = state.as_deref();
@@ -52,19 +74,19 @@ pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
     if let Some(store) = found
         && !store.environments()?.is_empty()
     {
-        return join(args, cx, path);
+        return Ok(None);
     }
     // What can be refused comes before what leaves something behind: the person,
     // the folder, the identity.
     let new_identity = new_identity(args, cx)?;
     let store = VaultStore::create(&path, state)?;
-    let result = make(args, cx, &store, &environment, new_identity);
+    let result = fill(args, cx, &store, &environment, new_identity);
     if result.is_err() && is_new {
         // An empty vault would hide the one above.
         store.discard_if_empty();
     }
     let (made_identity, founded) = result?;
-    cx.ui.outcome(&Made {
+    Ok(Some(Made {
         vault: founded.vault,
         in_git: in_git_work_tree(&path) && !args.personal,
         path_brief: cx.brief(&path),
@@ -72,8 +94,7 @@ pub fn run(args: &InitArgs, cx: &Context) -> Result<()> {
         environment,
         member: founded.member,
         identity: made_identity,
-    })?;
-    Ok(())
+    }))
 }
 
 /// Makes an identity for somebody who has none and finds a vault, such as a
@@ -87,7 +108,7 @@ fn join(args: &InitArgs, cx: &Context, path: PathBuf) -> Result<()> {
     Err(Error::VaultExists { path }.into())
 }
 
-fn make(
+fn fill(
     args: &InitArgs,
     cx: &Context,
     store: &VaultStore,
@@ -200,8 +221,9 @@ impl Report for Joining {
     }
 }
 
+/// A vault was made.
 #[derive(Serialize)]
-struct Made {
+pub struct Made {
     vault: VaultId,
     path: String,
     environment: EnvironmentName,
@@ -214,8 +236,13 @@ struct Made {
     in_git: bool,
 }
 
-impl Report for Made {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+impl Made {
+    /// Says what was made.
+    ///
+    /// # Errors
+    ///
+    /// As `out` does.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         if let Some(identity) = &self.identity {
             writeln!(out, "{identity}")?;
         }
@@ -227,6 +254,13 @@ impl Report for Made {
         if self.in_git {
             writeln!(out, "it may be committed: its files are encrypted")?;
         }
+        Ok(())
+    }
+}
+
+impl Report for Made {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write(out)?;
         let default = if self.environment.as_str() == "dev" {
             ""
         } else {

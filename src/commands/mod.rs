@@ -13,6 +13,7 @@ pub mod import;
 pub mod init;
 pub mod list;
 pub mod lock;
+pub mod migrate;
 pub mod remove;
 pub mod revoke;
 pub mod rotate;

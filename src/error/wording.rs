@@ -285,6 +285,10 @@ fn errors() -> Vec<Error> {
             names: vec![name(), "OLD_KEY".parse().expect("a name")],
             environment: dev(),
         },
+        Error::NotSeen {
+            name: name(),
+            environment: dev(),
+        },
         Error::NotReadBack {
             name: name(),
             environment: dev(),
@@ -397,6 +401,7 @@ fn errors() -> Vec<Error> {
         Error::Destroyed { .. } | Error::RevokedValue { .. } | Error::Untrusted { .. } => {}
         Error::Unexpected { .. } | Error::SecretExists { .. } | Error::SameValue { .. } => {}
         Error::ImportConflict { .. } | Error::NotReadBack { .. } => {}
+        Error::NotSeen { .. } => {}
         Error::NotShredded { .. } | Error::BadImport { .. } => {}
         Error::OtherFounder { .. } | Error::OtherVault { .. } | Error::ForeignVault { .. } => {}
         Error::LinkedVault { .. } | Error::EnvironmentExists { .. } => {}
@@ -511,6 +516,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
       7   `STRIPE_KEY`, `OLD_KEY` are in environment `dev` already, with other values
           nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
+      1   a program that was started with the secrets of `dev` did not see `STRIPE_KEY` as its file has it
+          no file was removed; compare it with `keyvault exec --only STRIPE_KEY --env dev -- printenv STRIPE_KEY`
       7   `STRIPE_KEY` in environment `dev` does not have the value that was imported: another keyvault may have changed it since
           the file was kept; run `keyvault list --env dev`, and import it again
       7   `/project/.env` has changed since it was read, and was kept

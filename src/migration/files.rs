@@ -9,6 +9,8 @@ use crate::name::EnvironmentName;
 /// What a file's name says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// Its values belong to the environment that is meant when none is named.
+    Default,
     /// Its values belong to an environment.
     Of(EnvironmentName),
     /// It lists names or samples, is committed, and stays.
@@ -17,9 +19,6 @@ pub enum Role {
     /// all the same.
     Unknown,
 }
-
-/// The stage that a file without one is of.
-const DEFAULT_STAGE: &str = "dev";
 
 /// Endings of files that are there to be committed, without values.
 const SAMPLES: [&str; 7] = [
@@ -48,13 +47,12 @@ const UNKNOWN: [&str; 17] = [
 ];
 
 /// Stages that go by several names.
-const STAGES: [(&str, &str); 6] = [
+const STAGES: [(&str, &str); 5] = [
     ("develop", "dev"),
     ("development", "dev"),
     ("production", "prod"),
     ("stage", "staging"),
     ("testing", "test"),
-    ("live", "prod"),
 ];
 
 /// What marks a file as this machine's own, to be read last.
@@ -65,7 +63,7 @@ const LOCAL: &str = "local";
 pub fn role(file: &str) -> Option<(Role, u8)> {
     let rest = file.strip_prefix(".env")?;
     if rest.is_empty() {
-        return Some((stage(DEFAULT_STAGE), 0));
+        return Some((Role::Default, 0));
     }
     if rest == "~" {
         return Some((Role::Unknown, 0));
@@ -86,7 +84,7 @@ pub fn role(file: &str) -> Option<(Role, u8)> {
     }
     let place = u8::from(!parts.is_empty()) + if is_local { 2 } else { 0 };
     let role = match parts.as_slice() {
-        [] => stage(DEFAULT_STAGE),
+        [] => Role::Default,
         [one] => stage(one),
         _ => Role::Unknown,
     };
@@ -114,9 +112,9 @@ mod tests {
     #[test]
     fn a_file_is_of_the_environment_that_it_names() {
         for (file, environment, wanted) in [
-            (".env", "dev", 0),
+            (".env", "Default", 0),
             (".env.development", "dev", 1),
-            (".env.local", "dev", 2),
+            (".env.local", "Default", 2),
             (".env.development.local", "dev", 3),
             (".env.production", "prod", 1),
             (".env.prod", "prod", 1),

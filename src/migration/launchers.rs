@@ -110,7 +110,7 @@ fn makefile(text: &str) -> Vec<Launcher> {
     let mut launchers = Vec::new();
     for (text, line) in text.lines().zip(1..) {
         let words: Vec<&str> = text.split_whitespace().collect();
-        if let [("include" | "-include" | "sinclude"), files @ ..] = words.as_slice() {
+        if let ["include" | "-include" | "sinclude", files @ ..] = words.as_slice() {
             if files.iter().any(|file| role(file).is_some()) {
                 launchers.push(Launcher {
                     line,

@@ -10,6 +10,7 @@ pub mod ignore_file;
 pub mod manifest;
 pub mod pin;
 pub mod plaintext;
+pub mod project;
 pub mod session;
 
 use std::fmt;

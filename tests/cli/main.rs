@@ -21,6 +21,7 @@ mod interop;
 mod jobs;
 mod list;
 mod manifest;
+mod migrate;
 mod output;
 mod parallel;
 mod permissions;

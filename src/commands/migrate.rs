@@ -1,0 +1,527 @@
+//! `keyvault migrate`.
+
+use std::io::{self, Write};
+use std::str::FromStr;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::child::environment::is_dangerous;
+use crate::commands::init::{self, InitArgs};
+use crate::context::Context;
+use crate::context::import::Reading;
+use crate::context::migration::Project;
+use crate::dotenv::Dialect;
+use crate::error::{Error, shell_word, shown};
+use crate::interchange::read::{Choice, Form};
+use crate::migration::files::{Role, role};
+use crate::migration::launchers::Launcher;
+use crate::name::{EnvironmentName, SecretName};
+use crate::store::VaultStore;
+use crate::store::plaintext::Plaintext;
+use crate::ui::{Format, Report, table};
+use crate::vault::import::{Offered, OnConflict, Plan};
+
+/// Move a project from .env files to a vault
+///
+/// Finds the `.env*` files of this folder, shows which environment each is for,
+/// imports them, and shows the lines that start the project's programs as they should
+/// read from here on. A vault is made if there is none. Before a file is removed, a
+/// program was started with the secrets and saw each of its variables.
+#[derive(clap::Args)]
+pub struct MigrateArgs {
+    /// Import a file into this environment, instead of the one that its name says
+    #[arg(long = "map", value_name = "FILE=ENV", value_delimiter = ',')]
+    maps: Vec<FileMapping>,
+
+    /// Leave files alone
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    except: Vec<String>,
+
+    /// Whose rules the files follow: node, python, docker, compose, ruby or shell
+    /// [default: node]
+    #[arg(
+        long,
+        value_name = "DIALECT",
+        default_value_t,
+        hide_default_value = true
+    )]
+    dialect: Dialect,
+
+    /// Resolve references to other variables, as the dialect does
+    #[arg(long)]
+    expand: bool,
+
+    /// Where a name stands twice in a file, take the last one
+    #[arg(long)]
+    last_wins: bool,
+
+    /// What to do with secrets that are there with another value: skip or rotate
+    #[arg(long, value_name = "WHAT", hide_possible_values = true)]
+    on_conflict: Option<Conflict>,
+
+    /// Overwrite and remove the files at the end
+    #[arg(long)]
+    shred: bool,
+
+    /// Do not ask before the secrets are imported
+    #[arg(short, long)]
+    yes: bool,
+
+    /// Leave a new identity without a passphrase, see `init`
+    #[arg(long)]
+    no_passphrase: bool,
+
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Conflict {
+    Skip,
+    Rotate,
+}
+
+/// A file and the environment that it is for.
+#[derive(Clone)]
+struct FileMapping {
+    file: String,
+    environment: EnvironmentName,
+}
+
+impl FromStr for FileMapping {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str =
+            "a mapping is a file of this folder and an environment, as in `.env.live=prod`";
+        let (file, environment) = text.split_once('=').ok_or(RULE)?;
+        Ok(Self {
+            file: file.to_owned(),
+            environment: environment.parse().map_err(|_| RULE)?,
+        })
+    }
+}
+
+/// What is done with a file.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Fate {
+    /// Its values go into a vault.
+    Import,
+    /// It has samples, and stays.
+    Sample,
+    /// Nobody knows what it is, and it stays.
+    Unknown,
+    /// It was to be left alone.
+    Left,
+}
+
+/// A file and what is done with it.
+#[derive(Serialize)]
+struct Line {
+    file: String,
+    fate: Fate,
+    environment: Option<EnvironmentName>,
+    /// Among those of one environment a later one wins.
+    #[serde(skip)]
+    place: u8,
+}
+
+/// What an environment gets, and from where.
+struct Move {
+    environment: EnvironmentName,
+    files: Vec<Plaintext>,
+    offered: Offered,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever kept a file from being read, its secrets from being imported, or a
+/// program from seeing them.
+pub fn run(args: &MigrateArgs, cx: &Context) -> Result<()> {
+    let project = cx.look_for_dotenv()?;
+    let lines = lines(args, cx, &project)?;
+    let moves = read(args, cx, &lines)?;
+    if args.shred {
+        let mut files = moves.iter().flat_map(|step| &step.files);
+        files.try_for_each(Plaintext::check_removable)?;
+    }
+    let found = Files {
+        files: lines,
+        below: project.below.iter().map(|path| shown(path)).collect(),
+    };
+    if args.dry_run {
+        return Ok(cx.ui.answer(&found)?);
+    }
+    if cx.ui.format == Format::Human && !cx.ui.quiet {
+        cx.ui.show(&found);
+    }
+    if moves.iter().all(|step| step.offered.is_empty()) {
+        cx.ui
+            .note("there is no `.env` file with values in this folder");
+        return Ok(());
+    }
+    if !args.yes {
+        cx.ui.confirm("Import them?", "--yes")?;
+    }
+    let store = store(args, cx, &moves)?;
+    let on_conflict = match args.on_conflict {
+        None => OnConflict::Refuse,
+        Some(Conflict::Skip) => OnConflict::Skip,
+        Some(Conflict::Rotate) => OnConflict::Rotate,
+    };
+    // All of them, before the first is saved.
+    for step in &moves {
+        check(cx, &store, step, &on_conflict)?;
+    }
+    let mut done = Vec::with_capacity(moves.len());
+    for step in moves {
+        let imported = cx.import(&store, &step.environment, step.offered, &on_conflict)?;
+        done.push(Done {
+            seen: cx.prove(&store, &step.environment, &imported)?,
+            environment: step.environment,
+            plan: imported.plan,
+            files: step.files,
+        });
+    }
+    let migrated = Migrated {
+        environments: done,
+        launchers: project.launchers,
+    };
+    migrated.tell(cx);
+    put_away(args, cx, &migrated.environments)?;
+    Ok(cx.ui.answer(&migrated)?)
+}
+
+/// Decides what each file is for: by what was said, or else by its name.
+fn lines(args: &MigrateArgs, cx: &Context, project: &Project) -> Result<Vec<Line>, Error> {
+    let mut named = args.maps.iter().map(|map| &map.file).chain(&args.except);
+    if named.any(|file| !project.files.contains(file)) {
+        return Err(Error::Usage {
+            message: "`--map` and `--except` take `.env` files of this folder, and one that they name is none".to_owned(),
+            hint: "run `keyvault migrate --dry-run` to see them".to_owned(),
+        });
+    }
+    let default = cx.environment_to_create()?;
+    let lines = project.files.iter().filter_map(|file| {
+        let (role, place) = role(file)?;
+        let mapped = args.maps.iter().find(|map| map.file == *file);
+        let (fate, environment) = match (role, mapped) {
+            _ if args.except.contains(file) => (Fate::Left, None),
+            (_, Some(map)) => (Fate::Import, Some(map.environment.clone())),
+            (Role::Default, None) => (Fate::Import, Some(default.clone())),
+            (Role::Of(environment), None) => (Fate::Import, Some(environment)),
+            (Role::Sample, None) => (Fate::Sample, None),
+            (Role::Unknown, None) => (Fate::Unknown, None),
+        };
+        Some(Line {
+            file: file.clone(),
+            fate,
+            environment,
+            place,
+        })
+    });
+    let mut lines: Vec<Line> = lines.collect();
+    lines.sort_by(|a, b| (&a.environment, a.place).cmp(&(&b.environment, b.place)));
+    Ok(lines)
+}
+
+/// Reads the files, in the order in which they win.
+fn read(args: &MigrateArgs, cx: &Context, lines: &[Line]) -> Result<Vec<Move>, Error> {
+    let reading = Reading {
+        form: Some(Form::Dotenv),
+        dialect: Some(args.dialect),
+        expand: args.expand,
+        choice: Choice {
+            prefix: "",
+            only: &[],
+        },
+        last_wins: args.last_wins,
+    };
+    let mut moves: Vec<Move> = Vec::new();
+    for line in lines {
+        let Some(environment) = &line.environment else {
+            continue;
+        };
+        let file = cx.read_plaintext(line.file.as_ref())?;
+        let found = cx.find_secrets(std::slice::from_ref(&file), &reading)?;
+        match moves.last_mut() {
+            Some(last) if last.environment == *environment => {
+                let is_in_both = |name: &&SecretName| last.offered.contains_key(*name);
+                let twice: Vec<_> = found.offered.keys().filter(is_in_both).collect();
+                let before = last.files.last().map(|file| shown(file.path()));
+                tell_twice(cx, &twice, &before.unwrap_or_default(), line, lines)?;
+                last.files.push(file);
+                last.offered.extend(found.offered);
+            }
+            _ => moves.push(Move {
+                environment: environment.clone(),
+                files: vec![file],
+                offered: found.offered,
+            }),
+        }
+    }
+    Ok(moves)
+}
+
+/// Tells which values of a file are hidden by those of a later one. Where nothing says
+/// which of the two is the later, nothing is imported.
+fn tell_twice(
+    cx: &Context,
+    twice: &[&SecretName],
+    before: &str,
+    line: &Line,
+    lines: &[Line],
+) -> Result<(), Error> {
+    let (Some(first), Some(environment)) = (twice.first(), &line.environment) else {
+        return Ok(());
+    };
+    let is_same =
+        |other: &Line| (&other.environment, other.place) == (&line.environment, line.place);
+    if lines.iter().filter(|other| is_same(other)).count() > 1 {
+        return Err(Error::Usage {
+            message: format!(
+                "`{before}` and `{}` are both for `{environment}`, and both have `{first}`",
+                line.file
+            ),
+            hint: format!(
+                "say which is for another environment, as in `--map {}=NAME`, or leave one out with `--except {}`",
+                line.file, line.file
+            ),
+        });
+    }
+    let names: Vec<_> = twice.iter().map(|name| format!("`{name}`")).collect();
+    cx.ui.note(&format!(
+        "`{}` wins over the files before it for {}",
+        line.file,
+        names.join(", ")
+    ));
+    Ok(())
+}
+
+/// Opens the project's vault, or makes it. The personal one is not meant.
+fn store(args: &MigrateArgs, cx: &Context, moves: &[Move]) -> Result<VaultStore> {
+    let is_named = cx.named_vault().is_some();
+    if is_named || VaultStore::find(&cx.working_folder()?)?.is_some() {
+        return Ok(cx.store()?);
+    }
+    let first = moves.first().map(|step| step.environment.clone());
+    let first = first.expect("there is something to import");
+    if let Some(made) = init::make(&InitArgs::of_project(args.no_passphrase), cx, first)? {
+        let mut text = Vec::new();
+        let written = made.write(&mut text);
+        let text = String::from_utf8_lossy(&text);
+        if written.is_ok() {
+            text.lines().for_each(|line| cx.ui.note(line));
+        }
+    }
+    Ok(cx.store()?)
+}
+
+/// Makes sure that an environment will take what it is to get.
+fn check(
+    cx: &Context,
+    store: &VaultStore,
+    step: &Move,
+    on_conflict: &OnConflict,
+) -> Result<(), Error> {
+    if !store.has(&step.environment)? {
+        return Ok(());
+    }
+    let environment = cx.open(store, &step.environment)?.environment()?;
+    cx.check_writer(&environment)?;
+    let plan = environment.plan_import(&step.offered, on_conflict)?;
+    if plan.conflicts.is_empty() {
+        return Ok(());
+    }
+    Err(Error::ImportConflict {
+        names: plan.conflicts,
+        environment: step.environment.clone(),
+    })
+}
+
+/// Deals with the files whose values programs see from the vault.
+fn put_away(args: &MigrateArgs, cx: &Context, done: &[Done]) -> Result<()> {
+    let files = || {
+        done.iter()
+            .flat_map(|step| step.files.iter().map(move |file| (step, file)))
+    };
+    files().for_each(|(_, file)| cx.keep_from_git(file.path()));
+    // What was skipped is in its file alone.
+    let is_whole = |step: &Done| step.plan.skipped.is_empty();
+    let removable = files().filter(|(step, file)| is_whole(step) && file.check_removable().is_ok());
+    let names: Vec<String> = removable.map(|(_, file)| shown(file.path())).collect();
+    let is_agreed = args.shred
+        || (!args.yes && !names.is_empty() && cx.ui.can_ask() && {
+            let question = format!("Overwrite and remove {}?", names.join(", "));
+            match cx.ui.confirm(&question, "--shred") {
+                Err(Error::Declined) => false,
+                answer => answer.map(|()| true)?,
+            }
+        });
+    for (step, file) in files() {
+        let name = shown(file.path());
+        if is_agreed && names.contains(&name) {
+            cx.shred(file, true)?;
+            continue;
+        }
+        let again = format!(
+            "; to overwrite and remove it, run `keyvault import {} --env {} --dialect {} --shred`",
+            shell_word(file.path()),
+            step.environment,
+            args.dialect
+        );
+        let again = if is_whole(step) { &*again } else { "" };
+        cx.ui
+            .note(&format!("the plaintext is still in `{name}`{again}"));
+    }
+    Ok(())
+}
+
+/// The `.env` files of a project, and what becomes of them.
+#[derive(Serialize)]
+struct Files {
+    files: Vec<Line>,
+    /// Folders with files of their own.
+    below: Vec<String>,
+}
+
+impl Report for Files {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let rows = self.files.iter().map(|line| {
+            let what = match (line.fate, &line.environment) {
+                (_, Some(environment)) => format!("into environment `{environment}`"),
+                (Fate::Left, None) => "left alone, as you said".to_owned(),
+                (Fate::Sample, None) => "stays: it is a sample".to_owned(),
+                _ => "left alone: look whether it holds secrets".to_owned(),
+            };
+            vec![line.file.clone(), what]
+        });
+        if !self.files.is_empty() {
+            table::write(out, &["FILE", "WHAT IS DONE"], rows.collect())?;
+        }
+        for folder in &self.below {
+            writeln!(
+                out,
+                "`{folder}` has files of its own: run `keyvault migrate` there, too"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// An environment that has its secrets.
+#[derive(Serialize)]
+struct Done {
+    environment: EnvironmentName,
+    #[serde(flatten)]
+    plan: Plan,
+    /// How many variables a program saw as their files had them.
+    seen: usize,
+    #[serde(skip)]
+    files: Vec<Plaintext>,
+}
+
+/// A project was migrated.
+#[derive(Serialize)]
+struct Migrated {
+    environments: Vec<Done>,
+    #[serde(serialize_with = "serialize_launchers")]
+    launchers: Vec<(&'static str, Launcher)>,
+}
+
+fn serialize_launchers<S: serde::Serializer>(
+    launchers: &[(&'static str, Launcher)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        file: &'a str,
+        line: usize,
+        what: &'a str,
+        then: Option<&'a str>,
+    }
+    let entries = launchers.iter().map(|(file, launcher)| Entry {
+        file,
+        line: launcher.line,
+        what: &launcher.what,
+        then: launcher.then.as_deref(),
+    });
+    serializer.collect_seq(entries)
+}
+
+impl Migrated {
+    fn tell(&self, cx: &Context) {
+        for done in &self.environments {
+            let Plan {
+                added,
+                rotated,
+                unchanged,
+                skipped,
+                ..
+            } = &done.plan;
+            let counts = [
+                ("added", added.len()),
+                ("rotated", rotated.len()),
+                ("unchanged", unchanged.len()),
+                ("skipped", skipped.len()),
+            ];
+            let counts = counts.iter().filter(|(_, count)| *count > 0);
+            let counts: Vec<_> = counts
+                .map(|(what, count)| format!("{count} {what}"))
+                .collect();
+            let seen = match done.seen {
+                0 => String::new(),
+                seen => format!("; a program was started and saw {seen} as their files have them"),
+            };
+            let counts = counts.join(", ");
+            cx.ui
+                .note(&format!("`{}`: {counts}{seen}", done.environment));
+            let dangerous = added.iter().chain(rotated).chain(unchanged);
+            let dangerous = dangerous.filter(|name| is_dangerous(name.as_str()));
+            let dangerous: Vec<_> = dangerous.map(SecretName::as_str).collect();
+            if !dangerous.is_empty() {
+                cx.ui.warn(&format!(
+                    "names that take programs over are passed on only with `--allow-dangerous {}`",
+                    dangerous.join(",")
+                ));
+            }
+        }
+        let names = self.environments.iter().map(|done| &done.environment);
+        if names.clone().count() > 1 {
+            let all: Vec<_> = names.map(EnvironmentName::as_str).collect();
+            cx.ui.note(&format!(
+                "each environment has what its own files have; where your framework reads `.env` for all of them, lay them over each other, as in `keyvault exec -e {} -- PROGRAM`",
+                all.join(",")
+            ));
+        }
+    }
+}
+
+impl Report for Migrated {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.launchers.is_empty() {
+            return writeln!(out, "start your program with `keyvault exec -- PROGRAM`");
+        }
+        writeln!(out, "start your programs through keyvault:")?;
+        for (file, launcher) in &self.launchers {
+            let then = launcher
+                .then
+                .as_deref()
+                .unwrap_or("put `keyvault exec --` before its command");
+            writeln!(out, "{file}:{} {}", launcher.line, launcher.what)?;
+            writeln!(out, "    {then}")?;
+        }
+        Ok(())
+    }
+
+    fn bare(&self, out: &mut dyn Write) -> io::Result<()> {
+        let launchers = self.launchers.iter();
+        let mut lines = launchers.map(|(file, launcher)| (file, launcher.line));
+        lines.try_for_each(|(file, line)| writeln!(out, "{file}:{line}"))
+    }
+}
