@@ -25,7 +25,7 @@ mod child;
 mod cli;
 mod commands;
 mod context;
-#[allow(dead_code, reason = "its commands come next")]
+#[allow(dead_code, unused_imports, reason = "its commands come next")]
 mod dotenv;
 mod error;
 mod hardening;

@@ -22,8 +22,16 @@
 //! A reference to another variable stays as it is written unless the caller expands
 //! it. A command is never run: where the original would, that is an error.
 
+mod compose;
+mod disagreement;
+mod docker;
 mod node;
+mod python;
+mod ruby;
+mod scope;
+mod shell;
 mod text;
+mod write;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -33,8 +41,13 @@ use zeroize::Zeroizing;
 
 use crate::secret_value::SecretValue;
 
-/// The longest line, in bytes: as long as the longest value that a vault takes.
-pub const LINE_MAX: usize = 1 << 20;
+pub use disagreement::{Disagreement, disagreements};
+use scope::Scope;
+pub use write::{Obstacle, Uncarried, write};
+
+/// The longest line, in bytes: the longest value that a vault takes, and room for each
+/// byte of it to be escaped.
+pub const LINE_MAX: usize = 4 << 20;
 
 /// Whose rules a file follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,14 +153,27 @@ pub enum What {
     NotUtf8,
     /// The whole file is UTF-16.
     Utf16,
-    /// More than [`LINE_MAX`] bytes.
-    LineTooLong,
+    /// A line of more bytes than the dialect takes.
+    LineTooLong {
+        /// The most.
+        limit: usize,
+    },
     /// No assignment, no comment and not blank.
     NotAnAssignment,
     /// A quote without its second one.
     Unclosed,
     /// Text behind a closing quote.
     BehindQuote,
+    /// A command, or something else that the original would have run.
+    Command,
+    /// A reference to a variable that cannot be resolved.
+    Reference,
+    /// References that double each other.
+    ExpandsTooFar,
+    /// `\r` at the end of a line, which would be part of the value.
+    CarriageReturn,
+    /// `$'…'` or `$"…"`.
+    DollarQuote,
 }
 
 impl fmt::Display for What {
@@ -156,10 +182,15 @@ impl fmt::Display for What {
             Self::Nul => "a NUL byte, which no variable can hold",
             Self::NotUtf8 => "bytes that are not UTF-8",
             Self::Utf16 => "the file is UTF-16; it has to be saved as UTF-8",
-            Self::LineTooLong => "a line of more than 1 MiB",
+            Self::LineTooLong { limit } => return write!(f, "a line of more than {limit} bytes"),
             Self::NotAnAssignment => "neither `NAME=value` nor a comment nor a blank line",
-            Self::Unclosed => "a quote that is opened and not closed",
+            Self::Unclosed => "a quote or brace that is opened and not closed",
             Self::BehindQuote => "text behind a closing quote",
+            Self::Command => "a command, and none is run from a file",
+            Self::Reference => "a reference that cannot be resolved",
+            Self::ExpandsTooFar => "references that refer to ever more",
+            Self::CarriageReturn => "a carriage return, which a shell would take into the value",
+            Self::DollarQuote => "`$'` or `$\"`, which shells read differently",
         })
     }
 }
@@ -222,21 +253,53 @@ struct Statement {
     value: Option<Value>,
 }
 
+impl Statement {
+    fn new(
+        line: usize,
+        last: usize,
+        read: Result<(String, Option<Value>), What>,
+    ) -> Result<Self, Failure> {
+        let (name, value) = read.map_err(|what| Failure { line, what })?;
+        Ok(Self {
+            line,
+            last,
+            name,
+            value,
+        })
+    }
+}
+
 /// A value as a reader makes it.
-#[derive(Default)]
 struct Value {
     bytes: Zeroizing<Vec<u8>>,
     /// Whether it has a reference that was left as it is.
     refers: bool,
 }
 
-/// What was read so far: each stretch of lines, whether it was understood or not.
+impl Value {
+    fn of(bytes: &[u8]) -> Self {
+        Self::from(Zeroizing::new(bytes.to_vec()))
+    }
+}
+
+impl From<Zeroizing<Vec<u8>>> for Value {
+    fn from(bytes: Zeroizing<Vec<u8>>) -> Self {
+        let refers = false;
+        Self { bytes, refers }
+    }
+}
+
+/// What was read: each stretch of lines, whether it was understood or not.
 type Statements = Vec<Result<Statement, Failure>>;
 
 fn read(text: &str, dialect: Dialect, expand: Option<Outside<'_>>) -> Statements {
-    let _ = expand;
+    let scope = &mut Scope::new(expand);
     match dialect {
-        Dialect::Node => node::read(text),
-        _ => node::read(text),
+        Dialect::Node => node::read(text, scope),
+        Dialect::Python => python::read(text, scope),
+        Dialect::Docker => docker::read(text),
+        Dialect::Compose => compose::read(text, scope),
+        Dialect::Ruby => ruby::read(text, scope),
+        Dialect::Shell => shell::read(text, scope),
     }
 }

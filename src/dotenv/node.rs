@@ -20,11 +20,12 @@
 
 use zeroize::Zeroizing;
 
+use super::scope::{First, Scope, extend};
 use super::text::{Lines, closings, find, skip, with_line_feeds};
-use super::{Failure, Statement, Statements, Value, What};
+use super::{Statement, Statements, Value, What};
 
 /// Reads a text.
-pub fn read(text: &str) -> Statements {
+pub fn read(text: &str, scope: &mut Scope<'_>) -> Statements {
     let text = with_line_feeds(text);
     let mut lines = Lines::new(&text);
     let mut statements = Statements::new();
@@ -36,17 +37,15 @@ pub fn read(text: &str) -> Statements {
             let found = assignment(&text, at).ok_or(What::NotAnAssignment);
             let read = found.and_then(|assignment| {
                 end = assignment.end;
-                let value = assignment.value.map(unquoted).transpose()?;
+                let value = assignment
+                    .value
+                    .map(|value| resolve(unquoted(value)?, scope));
+                let value = value.transpose()?;
+                scope.remember(assignment.name, value.as_ref());
                 Ok((assignment.name.to_owned(), value))
             });
             let last = lines.line_of(end);
-            let statement = read.map(|(name, value)| Statement {
-                line,
-                last,
-                name,
-                value,
-            });
-            statements.push(statement.map_err(|what| Failure { line, what }));
+            statements.push(Statement::new(line, last, read));
         }
         at = skip(&text, end, is_space);
     }
@@ -118,7 +117,7 @@ fn end_of_line(text: &str, from: usize) -> Option<usize> {
 }
 
 /// Takes space, quotes and escapes off a value.
-fn unquoted(value: &str) -> Result<Value, What> {
+fn unquoted(value: &str) -> Result<Zeroizing<Vec<u8>>, What> {
     let value = value.trim_matches(is_space);
     let quote = value.chars().next().filter(|c| is_quote(*c));
     if quote.is_some_and(|quote| !value[1..].contains(quote)) {
@@ -141,8 +140,108 @@ fn unquoted(value: &str) -> Result<Value, What> {
         }
         bytes.extend_from_slice(rest.as_bytes());
     }
-    let refers = false;
-    Ok(Value { bytes, refers })
+    Ok(bytes)
+}
+
+/// Resolves references as `expandValue` does in `lib/main.js` of `dotenv-expand` 12
+/// (<https://github.com/motdotla/dotenv-expand>): one behind the other from the front, what a reference
+/// became again, and the environment before the file. A `\$` becomes `$` at the end. Where nothing is to
+/// be resolved all of it stays, since `dotenv` itself knows no references.
+///
+/// Two slips of it are not followed: a `$` in what is put in has no meaning there, and it
+/// is put where the reference stands, also if the same text stands before it escaped.
+fn resolve(value: Zeroizing<Vec<u8>>, scope: &mut Scope<'_>) -> Result<Value, What> {
+    if !scope.expands() {
+        return Ok(Value::from(value));
+    }
+    let mut result = value;
+    let mut seen = Vec::new();
+    while let Some(reference) = reference(&result) {
+        if seen.len() == REFERENCES_MAX {
+            return Err(What::ExpandsTooFar);
+        }
+        let (name, behind) = reference.name.split_at(operator(reference.name));
+        let found = scope.look_up(name, First::Outside);
+        let found = found.filter(|found| !found.is_empty());
+        let is_alternative = behind.starts_with(b"+") || behind.starts_with(b":+");
+        let default = behind.strip_prefix(b":").unwrap_or(behind);
+        let default = default.get(1..).unwrap_or_default();
+        let is_new = |found: &&Zeroizing<Vec<u8>>| *found != &result && !seen.contains(*found);
+        let put = match &found {
+            None if is_alternative => &[],
+            Some(found) if !is_alternative && is_new(&found) => found.as_slice(),
+            _ => default,
+        };
+        let mut next = Zeroizing::new(Vec::with_capacity(result.len() + put.len()));
+        next.extend_from_slice(&result[..reference.from]);
+        scope.append(&mut next, put)?;
+        next.extend_from_slice(&result[reference.to..]);
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        let is_done = scope.earlier(name) == Some(&next);
+        seen.push(std::mem::replace(&mut result, next));
+        if is_done {
+            break;
+        }
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(result.len()));
+    let mut rest = result.as_slice();
+    while let Some(at) = memchr::memmem::find(rest, b"\\$") {
+        extend(&mut bytes, &rest[..at]);
+        extend(&mut bytes, b"$");
+        rest = &rest[at + 2..];
+    }
+    extend(&mut bytes, rest);
+    Ok(Value::from(bytes))
+}
+
+/// How many references one value may have, with those in what they become. Each is
+/// looked for from the front.
+const REFERENCES_MAX: usize = 256;
+
+struct Reference<'a> {
+    from: usize,
+    to: usize,
+    /// With its operator and default.
+    name: &'a [u8],
+}
+
+/// Returns the first `$NAME` or `${…}` without a backslash before it.
+fn reference(text: &[u8]) -> Option<Reference<'_>> {
+    memchr::memchr_iter(b'$', text).find_map(|from| {
+        if from > 0 && text[from - 1] == b'\\' {
+            return None;
+        }
+        let behind = &text[from + 1..];
+        let is_of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        match behind.first()? {
+            b'{' => {
+                let length = memchr::memchr2(b'{', b'}', &behind[1..])?;
+                let is_closed = length > 0 && behind[1 + length] == b'}';
+                is_closed.then(|| Reference {
+                    from,
+                    to: from + length + 3,
+                    name: &behind[1..=length],
+                })
+            }
+            first if first.is_ascii_alphabetic() || *first == b'_' => {
+                let length = behind.iter().take_while(is_of_name).count();
+                Some(Reference {
+                    from,
+                    to: from + 1 + length,
+                    name: &behind[..length],
+                })
+            }
+            _ => None,
+        }
+    })
+}
+
+/// Returns where the first of `:+`, `+`, `:-` and `-` stands, or else the end.
+fn operator(text: &[u8]) -> usize {
+    let Some(at) = memchr::memchr2(b'+', b'-', text) else {
+        return text.len();
+    };
+    at - usize::from(text[..at].ends_with(b":"))
 }
 
 /// Returns a value without one pair of quotes, which may also be one that begins
@@ -197,13 +296,16 @@ fn ends_line(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dotenv::Failure;
 
     fn values(text: &str) -> Vec<(String, Option<String>)> {
         let text_of = |value: Value| String::from_utf8(value.bytes.to_vec()).expect("text");
-        let read = read(text).into_iter().map(|statement| {
-            let statement = statement.unwrap_or_else(|failure| panic!("{text:?}: {failure:?}"));
-            (statement.name, statement.value.map(text_of))
-        });
+        let read = read(text, &mut Scope::new(None))
+            .into_iter()
+            .map(|statement| {
+                let statement = statement.unwrap_or_else(|failure| panic!("{text:?}: {failure:?}"));
+                (statement.name, statement.value.map(text_of))
+            });
         read.collect()
     }
 
@@ -244,7 +346,9 @@ mod tests {
             ("A=\"", 1, What::Unclosed),
             ("=b", 1, What::NotAnAssignment),
         ] {
-            let failure = read(text).into_iter().find_map(Result::err);
+            let failure = read(text, &mut Scope::new(None))
+                .into_iter()
+                .find_map(Result::err);
             assert_eq!(failure, Some(Failure { line, what }), "{text:?}");
         }
     }

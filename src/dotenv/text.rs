@@ -24,7 +24,7 @@ pub fn check(bytes: &[u8]) -> Result<&str, Failure> {
     let mut start = 0;
     for line in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
         if line.len() > LINE_MAX {
-            return Err(at(start, What::LineTooLong));
+            return Err(at(start, What::LineTooLong { limit: LINE_MAX }));
         }
         start += line.len();
     }
