@@ -26,6 +26,7 @@ mod compose;
 mod disagreement;
 mod docker;
 mod node;
+mod originals;
 mod python;
 mod ruby;
 mod scope;
@@ -172,8 +173,8 @@ pub enum What {
     ExpandsTooFar,
     /// `\r` at the end of a line, which would be part of the value.
     CarriageReturn,
-    /// `$'…'` or `$"…"`.
-    DollarQuote,
+    /// What one shell reads differently from another.
+    ShellsDiffer,
 }
 
 impl fmt::Display for What {
@@ -190,7 +191,9 @@ impl fmt::Display for What {
             Self::Reference => "a reference that cannot be resolved",
             Self::ExpandsTooFar => "references that refer to ever more",
             Self::CarriageReturn => "a carriage return, which a shell would take into the value",
-            Self::DollarQuote => "`$'` or `$\"`, which shells read differently",
+            Self::ShellsDiffer => {
+                "`$'`, `$\"` or `{`, which shells read differently; quote the value"
+            }
         })
     }
 }

@@ -147,9 +147,6 @@ fn unquoted(value: &str) -> Result<Zeroizing<Vec<u8>>, What> {
 /// (<https://github.com/motdotla/dotenv-expand>): one behind the other from the front, what a reference
 /// became again, and the environment before the file. A `\$` becomes `$` at the end. Where nothing is to
 /// be resolved all of it stays, since `dotenv` itself knows no references.
-///
-/// Two slips of it are not followed: a `$` in what is put in has no meaning there, and it
-/// is put where the reference stands, also if the same text stands before it escaped.
 fn resolve(value: Zeroizing<Vec<u8>>, scope: &mut Scope<'_>) -> Result<Value, What> {
     if !scope.expands() {
         return Ok(Value::from(value));
@@ -172,10 +169,28 @@ fn resolve(value: Zeroizing<Vec<u8>>, scope: &mut Scope<'_>) -> Result<Value, Wh
             Some(found) if !is_alternative && is_new(&found) => found.as_slice(),
             _ => default,
         };
+        let written = &result[reference.from..reference.to];
+        // Of the same text escaped and not, the first one is replaced.
+        let from = memchr::memmem::find(&result, written).unwrap_or(reference.from);
+        let (before, behind) = (&result[..from], &result[from + written.len()..]);
         let mut next = Zeroizing::new(Vec::with_capacity(result.len() + put.len()));
-        next.extend_from_slice(&result[..reference.from]);
-        scope.append(&mut next, put)?;
-        next.extend_from_slice(&result[reference.to..]);
+        next.extend_from_slice(before);
+        let mut rest = put;
+        while let Some(at) = memchr::memchr(b'$', rest) {
+            scope.append(&mut next, &rest[..at])?;
+            // What JavaScript's `String.prototype.replace` takes `$` for.
+            let (length, meant) = match rest.get(at + 1) {
+                Some(b'$') => (2, &b"$"[..]),
+                Some(b'&') => (2, written),
+                Some(b'`') => (2, before),
+                Some(b'\'') => (2, behind),
+                _ => (1, &b"$"[..]),
+            };
+            scope.append(&mut next, meant)?;
+            rest = &rest[at + length..];
+        }
+        scope.append(&mut next, rest)?;
+        extend(&mut next, behind);
         let name = std::str::from_utf8(name).unwrap_or_default();
         let is_done = scope.earlier(name) == Some(&next);
         seen.push(std::mem::replace(&mut result, next));

@@ -34,7 +34,8 @@ pub fn read(text: &str, scope: &mut Scope<'_>) -> Statements {
         if let Some(binding) = binding.transpose() {
             let read = binding.and_then(|(name, value)| {
                 let value = value.map(|value| resolve(value, scope)).transpose()?;
-                scope.remember(name, value.as_ref());
+                // A name alone is empty to references, which then have no default.
+                scope.remember(name, Some(value.as_ref().unwrap_or(&Value::of(&[]))));
                 Ok((name.to_owned(), value))
             });
             statements.push(Statement::new(line, last, read));

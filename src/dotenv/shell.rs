@@ -3,11 +3,11 @@
 //! assignments, also several on a line or behind `export`, with its quotes, its escapes and its comments.
 //!
 //! A file that does more than assign is refused, since more would have happened: any
-//! other command, `$(…)`, `` `…` ``, arithmetic, arrays, redirections. So are `$'…'` and `$"…"`, which
-//! shells read differently, and carriage returns at the ends of lines, which they would take into the
+//! other command, `$(…)`, `` `…` ``, arithmetic, arrays, redirections. So are `$'…'` and `$"…"`, and
+//! braces behind `export`, which shells read differently, and carriage returns at the ends of lines, which they would take into the
 //! values.
 //!
-//! `$NAME`, `${NAME}` with `-`, `+`, `?` and `=`, and `~` are references; the file comes before
+//! `$NAME`, `${NAME}` with `-`, `+` and `?`, and `~` are references; the file comes before
 //! the environment.
 
 use super::scope::{DEPTH_MAX, First, Scope, extend};
@@ -126,7 +126,7 @@ impl<'a> Lexer<'a, '_, '_> {
             let name = self.name();
             let is_assigned = !name.is_empty() && self.eat("=");
             let value = match is_assigned {
-                true => Some(self.value()?),
+                true => Some(self.value(is_export)?),
                 false if is_export && !name.is_empty() => None,
                 false => return Err(What::NotAnAssignment),
             };
@@ -165,7 +165,7 @@ impl<'a> Lexer<'a, '_, '_> {
     }
 
     /// Reads the value of an assignment, up to what ends a word.
-    fn value(&mut self) -> Result<Value, What> {
+    fn value(&mut self, is_export: bool) -> Result<Value, What> {
         // No part of a value is longer than it is written, but for what is referred to.
         let mut value = Value::of(&[]);
         let mut may_be_home = true;
@@ -180,6 +180,8 @@ impl<'a> Lexer<'a, '_, '_> {
                 '\r' if matches!(self.rest().as_bytes().get(1), None | Some(b'\n')) => {
                     return Err(What::CarriageReturn);
                 }
+                // bash makes several words of some, and only there.
+                '{' if is_export => return Err(What::ShellsDiffer),
                 '~' if may_be_home => self.home(&mut value)?,
                 _ => self.part(&mut value, place)?,
             }
@@ -263,7 +265,7 @@ impl<'a> Lexer<'a, '_, '_> {
         let from = self.at - 1;
         match self.peek() {
             Some('(') => Err(What::Command),
-            Some('\'' | '"') if !place.is_quoted => Err(What::DollarQuote),
+            Some('\'' | '"') if !place.is_quoted => Err(What::ShellsDiffer),
             Some('{') => {
                 self.at += 1;
                 self.braced(from, value, place)
@@ -313,7 +315,7 @@ impl<'a> Lexer<'a, '_, '_> {
         let operator = self.take();
         let mut word = Value::of(&[]);
         self.word(&mut word, place)?;
-        let is_known = matches!(operator, Some('-' | '+' | '?' | '='));
+        let is_known = matches!(operator, Some('-' | '+' | '?'));
         if name.is_empty() || !is_known || !self.scope.expands() {
             return self.unknown(from, value);
         }
@@ -324,10 +326,7 @@ impl<'a> Lexer<'a, '_, '_> {
         match (operator, is_there) {
             (Some('?'), false) => Err(What::Reference),
             (Some('+'), false) => Ok(()),
-            (Some('-' | '='), false) | (Some('+'), true) => {
-                if operator == Some('=') {
-                    self.scope.remember(name, Some(&word));
-                }
+            (Some('-'), false) | (Some('+'), true) => {
                 self.scope.append(&mut value.bytes, &word.bytes)
             }
             _ => self
