@@ -3,7 +3,7 @@
 //!
 //! - names are letters, digits, `_` and `.`, after `export` if need be; then `=` with space around
 //!   it, or `:` with space behind it. The space may hold line breaks. A name alone is empty, but after
-//!   `export` it is taken from above or from Ruby's own environment;
+//!   `export` it is, as one with `=` and nothing behind it, taken from above or from Ruby's own environment;
 //! - a value in `'` or `"` may have many lines, if nothing but a comment stands behind it. Otherwise it
 //!   ends at `#` or with the line, and loses the space around it and one pair of quotes;
 //! - but in single quotes, a backslash is taken off what stands behind it. `\n` and `\r` in double quotes stay
@@ -75,7 +75,8 @@ fn assignment(text: &str, start: usize) -> Option<Assignment<'_>> {
         }
         if let Some(from) = separator(text, name_end) {
             let (value, end) = value(text, from);
-            let value = Some(value);
+            // Behind `export`, what is empty is not there.
+            let value = Some(value).filter(|value| !value.is_empty()).or(alone);
             return Some(Assignment { name, value, end });
         }
         if let Some(end) = end_of_line(text, name_end) {
