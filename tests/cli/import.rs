@@ -1,5 +1,6 @@
 //! Secrets out of files: what is read, what is refused, and what becomes of the file.
 
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -7,7 +8,7 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 
-use crate::sandbox::{CANARY, Sandbox, Transcript, read_to_string, text, tool, value_of};
+use crate::sandbox::{CANARY, Sandbox, Transcript, lacks, read_to_string, text, tool, value_of};
 use crate::terminal::Terminal;
 
 /// A `.env` of secrets with the canary.
@@ -146,6 +147,42 @@ fn other_forms_are_told_by_name_or_option() {
         ("O", "0777"),
     ] {
         has(&sandbox, name, value);
+    }
+}
+
+#[test]
+fn what_others_write_is_read_as_they_meant_it() {
+    let Some(python) = tool("python3") else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let mut probe = sandbox.other(&python);
+    if sandbox
+        .finish(probe.args(["-c", "import tomllib, yaml"]))
+        .code
+        != Some(0)
+    {
+        lacks("`python3` with PyYAML");
+        return;
+    }
+    let mut python = sandbox.other(&python);
+    let written = sandbox.finish(python.args(["-c", include_str!("import/write_forms.py")]));
+    let values: BTreeMap<String, String> =
+        serde_json::from_slice(&written.succeeds().stdout).expect("an object of texts");
+    let names: Vec<&str> = values.keys().map(String::as_str).collect();
+    let files = [
+        "a.json", "b.json", "a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "a.toml",
+    ];
+    for (number, file) in files.iter().enumerate() {
+        let environment = format!("e{number}");
+        let line = ["import", file, "--create-env", "-q", "-e", &environment];
+        sandbox.run(&line).succeeds();
+        let line = [&["get", "--json", "-e", &environment], &names[..]].concat();
+        let read = sandbox.run(&line).succeeds().json();
+        for (name, value) in &values {
+            let read = read["secrets"][name]["value"].as_str().expect("a text");
+            assert_eq!(read, value, "{name} in {file}");
+        }
     }
 }
 

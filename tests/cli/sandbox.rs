@@ -40,14 +40,16 @@ pub fn tool(name: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|path| path.is_file());
     if found.is_none() {
-        let missing = std::env::var_os(ALL_TOOLS).is_some();
-        assert!(
-            !missing,
-            "`{name}` is missing, and every tool is to be there"
-        );
-        skip(&format!("it needs `{name}`"));
+        lacks(&format!("`{name}`"));
     }
     found
+}
+
+/// Says the same of what is no program of its own, and was looked for in vain.
+pub fn lacks(what: &str) {
+    let missing = std::env::var_os(ALL_TOOLS).is_some();
+    assert!(!missing, "{what} is missing, and every tool is to be there");
+    skip(&format!("it needs {what}"));
 }
 
 /// Says, out loud, that a test is skipped for what nobody can install: root's rights,
