@@ -212,7 +212,7 @@ fn what_cannot_be_taken_whole_is_not_taken_at_all() {
     sandbox.write(".env.production", "B=\"open\n");
     assert_snapshot!(sandbox.refused(&["migrate", "--yes"]), @"
     --- stderr ---
-    keyvault: error: `.env.production` line 1: a quote that is opened and not closed
+    keyvault: error: `.env.production` line 1: a quote or brace that is opened and not closed
     keyvault: hint: nothing was imported; mend the file and run it again
     [exit 1]
     ");
