@@ -1,7 +1,7 @@
 //! Secrets out of files of other tools, and into a vault.
 
 use crate::context::{Context, Founding};
-use crate::dotenv::{Dialect, Outside};
+use crate::dotenv::{self, Dialect, Disagreement, Outside};
 use crate::error::{Error, Result, shown};
 use crate::interchange::read::{self, Choice, Chosen, Form, Malformed, Place, Twice};
 use crate::name::EnvironmentName;
@@ -11,7 +11,7 @@ use crate::store::{OpenedFile, VaultStore};
 use crate::vault::import::{Imported, Offered, OnConflict};
 
 /// How many lines a note lists.
-const LINES_IN_NOTE: usize = 12;
+const LINES_IN_NOTE: usize = 6;
 
 /// How files are read.
 pub struct Reading<'a> {
@@ -100,13 +100,22 @@ impl Context {
         let found = read::read(bytes, form, dialect, expand)?;
         let chosen = read::choose(found, reading.choice)?;
         let note = |places: &[Place], text: &str| {
-            if let Some(lines) = lines(places) {
+            if let Some(lines) = lines(places.iter().map(|place| place.line)) {
                 self.ui.note(&format!("`{}` {lines}: {text}", shown(path)));
             }
         };
         note(&chosen.bare, "a name without a value, left out");
         let literally = "`$` is taken as it is written; with `--expand` it stands for a variable";
         note(&chosen.referring, literally);
+        if form == Form::Dotenv && reading.dialect.is_none() {
+            let others = dotenv::disagreements(bytes, dialect);
+            if let Some(said) = disagreement(&others) {
+                self.ui.note(&format!(
+                    "`{}` is read as `{dialect}` does, and otherwise by {said}; name yours with `--dialect`",
+                    shown(path)
+                ));
+            }
+        }
         Ok(chosen)
     }
 
@@ -150,9 +159,9 @@ impl Context {
     }
 }
 
-/// Names the lines of places, if there are any.
-fn lines(places: &[Place]) -> Option<String> {
-    let mut numbers: Vec<_> = places.iter().map(|place| place.line).collect();
+/// Names lines, if there are any.
+fn lines(numbers: impl Iterator<Item = usize>) -> Option<String> {
+    let mut numbers: Vec<_> = numbers.collect();
     numbers.dedup();
     let (first, more) = numbers.split_at(numbers.len().min(LINES_IN_NOTE));
     let listed: Vec<_> = first.iter().map(usize::to_string).collect();
@@ -163,4 +172,17 @@ fn lines(places: &[Place]) -> Option<String> {
         (_, []) => Some(format!("lines {listed}")),
         _ => Some(format!("lines {listed} and {} more", more.len())),
     }
+}
+
+/// Says which lines which other dialects read otherwise, if there are any.
+fn disagreement(found: &[Disagreement]) -> Option<String> {
+    let said = Dialect::ALL.iter().filter_map(|dialect| {
+        let theirs = found
+            .iter()
+            .filter(|found| found.dialects.contains(dialect));
+        let lines = lines(theirs.map(|found| found.line))?;
+        Some(format!("`{dialect}` ({lines})"))
+    });
+    let said = said.collect::<Vec<_>>().join(", ");
+    (!said.is_empty()).then_some(said)
 }

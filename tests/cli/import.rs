@@ -59,6 +59,7 @@ fn a_dotenv_file_is_imported_whole() {
 
     assert_snapshot!(sandbox.run(&["import", ".env"]), @"
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (lines 1, 2); name yours with `--dialect`
     imported into `dev`: 2 added; 2 read back and compared
     keyvault: note: the plaintext is still in `.env`; to overwrite and remove it, run `keyvault import .env --env dev --shred`
     [exit 0]
@@ -71,6 +72,7 @@ fn a_dotenv_file_is_imported_whole() {
     --- stdout ---
     {"schema":1,"environment":"dev","added":["C"],"rotated":[],"unchanged":["A"],"skipped":[],"read_back":2}
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (line 1); name yours with `--dialect`
     keyvault: note: the plaintext is still in `.env`; to overwrite and remove it, run `keyvault import .env --env dev --shred`
     [exit 0]
     "#);
@@ -83,6 +85,7 @@ fn stdin_and_pipes_are_read_and_have_nothing_to_put_away() {
 
     assert_snapshot!(sandbox.run_with_stdin(&["import", "-"], dotenv(&["A"])), @"
     --- stderr ---
+    keyvault: note: `stdin` is read as `node` does, and otherwise by `docker` (line 1); name yours with `--dialect`
     imported into `dev`: 1 added; 1 read back and compared
     [exit 0]
     ");
@@ -216,11 +219,53 @@ fn references_are_kept_unless_they_are_to_be_resolved() {
     assert_snapshot!(sandbox.run(&["import", "a"]), @"
     --- stderr ---
     keyvault: note: `a` line 4: a name without a value, left out
+    keyvault: note: `a` is read as `node` does, and otherwise by `python` (line 3), `compose` (lines 2, 3), `ruby` (lines 2, 3, 4), `shell` (lines 2, 3, 4); name yours with `--dialect`
     imported into `dev`: 3 added; 3 read back and compared
     keyvault: note: the plaintext is still in `a`; to overwrite and remove it, run `keyvault import a --env dev --shred`
     [exit 0]
     ");
     has(&sandbox, "B", "$A");
+    sandbox
+        .run(&["import", "a", "--expand", "--prefix", "X_"])
+        .succeeds();
+    has(&sandbox, "X_B", CANARY);
+    has(&sandbox, "X_C", "outside");
+}
+
+#[test]
+fn what_dialects_read_otherwise_is_said_by_line_unless_one_is_named() {
+    let mut sandbox = Sandbox::new();
+    let lines = [
+        format!("A={CANARY}#b"),
+        format!("B=\"{CANARY}\\ny\""),
+        format!("export C={CANARY}"),
+        format!("D=plain{CANARY}"),
+        format!("E: {CANARY}"),
+    ];
+    sandbox.write(".env", lines.join("\n"));
+    sandbox.write("docker.env", format!("Q=\"{CANARY}\"\nR={CANARY} # x\n"));
+
+    assert_snapshot!(sandbox.run(&["import", ".env"]), @"
+    --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `python` (lines 1, 5), `docker` (lines 1, 2, 3, 5), `compose` (line 1), `ruby` (line 2), `shell` (lines 1, 2, 5); name yours with `--dialect`
+    imported into `dev`: 5 added; 5 read back and compared
+    keyvault: note: the plaintext is still in `.env`; to overwrite and remove it, run `keyvault import .env --env dev --shred`
+    [exit 0]
+    ");
+    has(&sandbox, "A", CANARY);
+    has(&sandbox, "B", &format!("{CANARY}\ny"));
+    assert_snapshot!(sandbox.run(&["import", "docker.env", "--dialect", "docker"]), @"
+    --- stderr ---
+    imported into `dev`: 2 added; 2 read back and compared
+    keyvault: note: the plaintext is still in `docker.env`; to overwrite and remove it, run `keyvault import docker.env --env dev --dialect docker --shred`
+    [exit 0]
+    ");
+    has(&sandbox, "Q", &format!("\"{CANARY}\""));
+    has(&sandbox, "R", &format!("{CANARY} # x"));
+    sandbox
+        .refused(&["import", ".env", "--dialect", "docker"])
+        .exits(1)
+        .says("`.env` line 3");
 }
 
 // What is there already
@@ -232,6 +277,7 @@ fn what_is_there_with_another_value_is_not_overwritten_unasked() {
 
     assert_snapshot!(sandbox.refused(&["import", ".env"]), @"
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (lines 1, 2); name yours with `--dialect`
     keyvault: error: `A` is in environment `dev` already, with another value
     keyvault: hint: nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
     [exit 7]
@@ -245,10 +291,13 @@ fn what_is_there_with_another_value_is_not_overwritten_unasked() {
     NAME  WOULD BE
     A     in conflict
     B     added
+    --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (lines 1, 2); name yours with `--dialect`
     [exit 0]
     ");
     assert_snapshot!(sandbox.run(&["import", ".env", "--on-conflict", "skip"]), @"
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (lines 1, 2); name yours with `--dialect`
     imported into `dev`: 1 added, 1 skipped; 1 read back and compared
     keyvault: note: the plaintext is still in `.env`
     [exit 0]
@@ -257,6 +306,7 @@ fn what_is_there_with_another_value_is_not_overwritten_unasked() {
     has(&sandbox, "B", &value_of("B"));
     assert_snapshot!(sandbox.run(&["import", ".env", "--on-conflict", "rotate"]), @"
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (lines 1, 2); name yours with `--dialect`
     imported into `dev`: 1 rotated, 1 unchanged; 2 read back and compared
     keyvault: note: the plaintext is still in `.env`; to overwrite and remove it, run `keyvault import .env --env dev --shred`
     [exit 0]
@@ -329,6 +379,8 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     NEW    added
     OTHER  in conflict
     SAME   unchanged
+    --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (lines 1, 2, 3); name yours with `--dialect`
     [exit 0]
     ");
     let rotating = [
@@ -342,6 +394,8 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     assert_snapshot!(sandbox.run(&rotating), @r#"
     --- stdout ---
     {"schema":1,"environment":"dev","dry_run":true,"added":["NEW"],"rotated":["OTHER"],"unchanged":["SAME"],"skipped":[],"conflicts":[]}
+    --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (lines 1, 2, 3); name yours with `--dialect`
     [exit 0]
     "#);
     let elsewhere = ["import", ".env", "--dry-run", "-e", "prod", "--shred"];
@@ -351,6 +405,8 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     NEW    added
     OTHER  added
     SAME   added
+    --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (lines 1, 2, 3); name yours with `--dialect`
     [exit 0]
     ");
     assert!(sandbox.snapshot() == before, "something was changed");
@@ -471,7 +527,7 @@ fn the_words_for_bad_input_are_clear() {
 
     assert_snapshot!(sandbox.refused(&["import", ".env"]), @"
     --- stderr ---
-    keyvault: error: `.env` line 2: a quote that is opened and not closed
+    keyvault: error: `.env` line 2: a quote or brace that is opened and not closed
     keyvault: hint: nothing was imported; mend the file and run it again
     [exit 1]
     ");
@@ -571,6 +627,7 @@ fn a_file_is_removed_once_its_values_are_in_the_vault() {
 
     assert_snapshot!(sandbox.run(&["import", ".env", "--shred", "--yes"]), @"
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (line 1); name yours with `--dialect`
     imported into `dev`: 1 added; 1 read back and compared
     keyvault: note: overwrote and removed `.env`; an SSD, a snapshot or a backup may still have it
     [exit 0]
@@ -653,6 +710,7 @@ fn git_is_told_to_ignore_the_file_once() {
 
     assert_snapshot!(sandbox.run(&["import", ".env"]), @"
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (line 1); name yours with `--dialect`
     imported into `dev`: 1 added; 1 read back and compared
     keyvault: note: added `.env` to `.gitignore`
     keyvault: note: the plaintext is still in `.env`; to overwrite and remove it, run `keyvault import .env --env dev --shred`
@@ -701,6 +759,7 @@ fn what_git_has_already_is_said() {
 
     assert_snapshot!(sandbox.run(&["import", ".env"]), @"
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (line 1); name yours with `--dialect`
     imported into `dev`: 1 added; 1 read back and compared
     keyvault: note: added `.env` to `.gitignore`
     keyvault: warning: git tracks `.env`, and has its values in its history: rotate them, and run `git rm --cached .env`
@@ -712,6 +771,7 @@ fn what_git_has_already_is_said() {
     git(&sandbox, &["commit", "--quiet", "--message", "y"]);
     assert_snapshot!(sandbox.run(&["import", ".env"]), @"
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (line 1); name yours with `--dialect`
     imported into `dev`: 1 unchanged; 1 read back and compared
     keyvault: warning: git does not track `.env` any more, but has its old values in its history: rotate those that were ever in it
     keyvault: note: the plaintext is still in `.env`; to overwrite and remove it, run `keyvault import .env --env dev --shred`
