@@ -13,6 +13,10 @@ use crate::vault::import::{Imported, Offered, OnConflict};
 /// How many lines a note lists.
 const LINES_IN_NOTE: usize = 6;
 
+/// The largest `.env` file of which it is said how others read it, in bytes: to read
+/// it six times takes that much longer, and no person wrote a larger one.
+const COMPARED_MAX: usize = 1 << 20;
+
 /// How files are read.
 pub struct Reading<'a> {
     /// How they are written, where that was said.
@@ -107,7 +111,8 @@ impl Context {
         note(&chosen.bare, "a name without a value, left out");
         let literally = "`$` is taken as it is written; with `--expand` it stands for a variable";
         note(&chosen.referring, literally);
-        if form == Form::Dotenv && reading.dialect.is_none() {
+        let is_compared = form == Form::Dotenv && reading.dialect.is_none();
+        if is_compared && bytes.len() <= COMPARED_MAX {
             let others = dotenv::disagreements(bytes, dialect);
             if let Some(said) = disagreement(&others) {
                 self.ui.note(&format!(
