@@ -1,7 +1,7 @@
 //! `keyvault import`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
@@ -125,8 +125,9 @@ pub fn run(args: &ImportArgs, cx: &Context) -> Result<()> {
     let found = cx.find_secrets(&files, &args.reading())?;
     if args.shred && found.left_out > 0 {
         return Err(Error::Usage {
-            message: "values that `--only` leaves out would be lost with their file".to_owned(),
-            hint: "nothing was imported; leave out `--only` or `--shred`".to_owned(),
+            message: "values that are not imported would be lost with their file".to_owned(),
+            hint: "nothing was imported; leave out `--shred`, and `--only` if it is there"
+                .to_owned(),
         }
         .into());
     }
@@ -185,8 +186,9 @@ impl ImportArgs {
     }
 
     /// Writes the command that removes what this one left.
-    fn shredding(&self, file: &Plaintext, environment: &EnvironmentName) -> String {
-        let mut command = format!("keyvault import {}", shell_word(file.path()));
+    fn shredding(&self, files: &[&Path], environment: &EnvironmentName) -> String {
+        let files: Vec<_> = files.iter().map(|path| shell_word(path)).collect();
+        let mut command = format!("keyvault import {}", files.join(" "));
         let mut option = |text: String| {
             command.push(' ');
             command.push_str(&text);
@@ -302,22 +304,29 @@ fn put_away(
     plan: &Plan,
     cx: &Context,
 ) -> Result<()> {
+    // Somebody else may have been quicker than we were to ask.
+    let is_whole = args.only.is_empty() && plan.skipped.is_empty();
+    let mut left = Vec::new();
     for file in files.iter().filter(|file| file.is_file()) {
         cx.keep_from_git(file.path());
-        if args.shred && cx.shred(file, args.yes)? {
-            continue;
-        }
-        let name = shown(file.path());
-        let is_whole = args.only.is_empty() && plan.skipped.is_empty();
-        if args.shred || !is_whole {
-            cx.ui.note(&format!("the plaintext is still in `{name}`"));
-        } else {
-            cx.ui.note(&format!(
-                "the plaintext is still in `{name}`; to overwrite and remove it, run `{}`",
-                args.shredding(file, environment)
-            ));
+        if !(args.shred && is_whole && cx.shred(file, args.yes)?) {
+            left.push(file.path());
         }
     }
+    if left.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = left
+        .iter()
+        .map(|path| format!("`{}`", shown(path)))
+        .collect();
+    let names = names.join(", ");
+    cx.ui.note(&if args.shred || !is_whole {
+        format!("the plaintext is still in {names}")
+    } else {
+        let command = args.shredding(&left, environment);
+        format!("the plaintext is still in {names}; to overwrite and remove it, run `{command}`")
+    });
     Ok(())
 }
 

@@ -109,6 +109,7 @@ impl Context {
             }
         };
         note(&chosen.bare, "a name without a value, left out");
+        note(&chosen.others, "a field that is no text, left out");
         let literally = "`$` is taken as it is written; with `--expand` it stands for a variable";
         note(&chosen.referring, literally);
         let is_compared = form == Form::Dotenv && reading.dialect.is_none();

@@ -44,12 +44,14 @@ impl Context {
         if path == "-" {
             return Plaintext::read_stdin(FILE_MAX);
         }
-        // Where `NAME=VALUE` was typed it is not repeated.
-        let is_assignment = path.as_os_str().as_bytes().contains(&b'=');
-        if is_assignment && !path.exists() {
+        // Where a value was typed it is not repeated, with its name or without.
+        let name = path.as_os_str().as_bytes();
+        let looks_like_value =
+            name.contains(&b'=') || !name.iter().any(|byte| b"./".contains(byte));
+        if looks_like_value && !path.exists() {
             return Err(Error::Usage {
-                message: "files stand here, and no file has this name; a value is never taken from the command line".to_owned(),
-                hint: "run `keyvault add NAME` and type it, or name a file".to_owned(),
+                message: "no file has this name; if it is a value, it is never taken from the command line".to_owned(),
+                hint: "name a file, or run `keyvault add NAME` and type the value".to_owned(),
             });
         }
         let note = || {

@@ -128,6 +128,8 @@ pub struct Found {
     pub value: Option<SecretValue>,
     /// Whether the original would have put the value of another variable in it.
     pub refers: bool,
+    /// Whether it is of a kind that is not imported.
+    pub is_other: bool,
 }
 
 /// Finds what is in a file.
@@ -151,6 +153,7 @@ pub fn read(
             name: Zeroizing::new(entry.name),
             value: entry.value,
             refers: entry.refers,
+            is_other: false,
         });
         return Ok(found.collect());
     }
@@ -215,7 +218,9 @@ pub struct Chosen {
     pub bare: Vec<Place>,
     /// Where values refer to others, and were taken as they are written.
     pub referring: Vec<Place>,
-    /// How many with a value were not asked for.
+    /// Where values stand that are of a kind which is not imported.
+    pub others: Vec<Place>,
+    /// How many with a value were not asked for, or are of such a kind.
     pub left_out: usize,
     /// Which of the wanted names and patterns, in their order, were met with.
     pub met: Vec<bool>,
@@ -236,6 +241,7 @@ pub fn choose(found: Vec<Found>, choice: Choice<'_>) -> Result<Chosen, Malformed
         name,
         value,
         refers,
+        is_other,
     } in found
     {
         let as_written: Option<SecretName> = name.parse().ok();
@@ -247,8 +253,11 @@ pub fn choose(found: Vec<Found>, choice: Choice<'_>) -> Result<Chosen, Malformed
             *met |= matches;
             wanted |= matches;
         }
-        if !wanted {
+        if !wanted || is_other {
             chosen.left_out += usize::from(value.is_some());
+            chosen
+                .others
+                .extend((wanted && value.is_some()).then_some(place));
             continue;
         }
         let Some(value) = value else {
@@ -668,7 +677,7 @@ mod tests {
                 (vault_2, r#"A="x" B="1.10""#),
                 (vault_1, r#"A="x" data="y""#),
                 (aws, r#"A="x" B="1.10""#),
-                (op, r#"A="x" B="y" [line 4, column 13] [line 5, column 13]"#),
+                (op, r#"A="x" B="y" [line 4, column 13]"#),
                 (r#"{"ARN":"x","data":"y"}"#, r#"ARN="x" data="y""#),
             ],
         );

@@ -578,6 +578,11 @@ fn the_last_of_two_wins_only_if_told_so() {
         .run(&["import", ".env", "b.env", "--last-wins"])
         .succeeds();
     has(&sandbox, "A", &format!("last {CANARY}"));
+    // What it says to run next is about both, or the first would be taken for newer.
+    sandbox
+        .run(&["import", ".env", "b.env", "--last-wins"])
+        .succeeds()
+        .says("`keyvault import .env b.env --env dev --last-wins --shred`");
 }
 
 #[test]
@@ -610,6 +615,10 @@ fn a_value_in_the_place_of_a_file_is_not_repeated() {
         .refused(&["import", &pair])
         .exits(2)
         .says("never taken from the command line");
+    sandbox
+        .refused(&["import", CANARY])
+        .exits(2)
+        .says("no file has this name");
     for option in ["--format", "--dialect", "--on-conflict"] {
         sandbox
             .refused(&["import", ".env", option, CANARY])
@@ -679,17 +688,26 @@ fn a_person_is_asked_before_a_file_is_removed() {
 
 #[test]
 fn what_would_be_lost_is_not_removed() {
-    let sandbox = with_dotenv(&["A", "B"]);
+    let mut sandbox = with_dotenv(&["A", "B"]);
     sandbox.add("A", &format!("old {CANARY}"));
     let file = sandbox.project().join(".env");
     symlink(&file, sandbox.project().join("link.env")).expect("linked");
 
+    let field =
+        |kind: &str| format!("{{\"type\":\"{kind}\",\"label\":\"C\",\"value\":\"{CANARY}\"}}");
+    let item = format!("{{\"fields\":[{},{}]}}", field("CONCEALED"), field("OTP"));
+    sandbox.write("op.json", item);
+    sandbox
+        .run(&["import", "op.json", "--dry-run"])
+        .succeeds()
+        .says("`op.json` line 1: a field that is no text, left out");
     let shred = |more: &[&str]| {
         let arguments = [&["import", "--shred", "--yes"], more].concat();
         sandbox.refused(&arguments).exits(2)
     };
     shred(&[".env", "--on-conflict", "skip"]).says("would be lost");
     shred(&[".env", "--only", "B"]).says("would be lost");
+    shred(&["op.json"]).says("would be lost");
     shred(&["link.env"]).says("`link.env` is a symbolic link");
     shred(&["/dev/null"]).says("`/dev/null` is no file");
     fs::hard_link(&file, sandbox.project().join("b.env")).expect("linked");

@@ -72,6 +72,7 @@ fn flat(map: Members) -> Result<Vec<Found>, Malformed> {
             name,
             value,
             refers: false,
+            is_other: false,
         })
     });
     found.collect()
@@ -104,8 +105,8 @@ fn of_list(elements: Vec<Node>) -> Result<Vec<Found>, Malformed> {
             _ => false,
         };
         let value = match take(&mut map, "value") {
-            Kind::Scalar(text) if !is_other => Some(value_of(text)),
-            Kind::Scalar(_) | Kind::Null => None,
+            Kind::Scalar(text) => Some(value_of(text)),
+            Kind::Null => None,
             Kind::List(_) | Kind::Map(_) => return Err(strange()),
         };
         found.push(Found {
@@ -113,6 +114,7 @@ fn of_list(elements: Vec<Node>) -> Result<Vec<Found>, Malformed> {
             name,
             value,
             refers: false,
+            is_other,
         });
     }
     Ok(found)

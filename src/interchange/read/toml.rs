@@ -112,6 +112,7 @@ impl EventReceiver for Reader<'_> {
             name,
             value,
             refers: false,
+            is_other: false,
         });
     }
 }
