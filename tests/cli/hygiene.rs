@@ -13,7 +13,7 @@ use rustix::io::ioctl_fionread;
 
 use crate::faults::strace_that_sees_names;
 use crate::permissions::Bound;
-use crate::sandbox::{CANARY, KEYVAULT, Sandbox, contains, skip, text, value_of};
+use crate::sandbox::{CANARY, KEYVAULT, Sandbox, contains, skip, text, tool, value_of};
 
 /// How long a process may take to read a line.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -223,6 +223,30 @@ fn a_value_passes_through_no_system_call_but_the_ones_that_must() {
         exec, [""; 0],
         "strace shows a variable only as one of so many"
     );
+}
+
+#[test]
+fn a_file_that_is_imported_is_read_and_goes_nowhere_else() {
+    let mut sandbox = Sandbox::new();
+    if tool("git").is_some() {
+        let mut git = sandbox.other("git");
+        sandbox.finish(git.args(["init", "--quiet"])).succeeds();
+    }
+    for (name, contents) in [
+        (".env", format!("E=\"{CANARY}\\n\"\n")),
+        ("x.yaml", format!("Y: \"{CANARY}\\n\"\n")),
+        ("x.toml", format!("T = \"{CANARY}\\n\"\n")),
+        ("x.json", format!("{{\"J\": \"{CANARY}\\u0041\"}}")),
+    ] {
+        sandbox.write(name, contents);
+        let line = ["import", name, "--shred", "--yes"];
+        let Some(calls) = calls_with_the_value(&sandbox, &line, "") else {
+            return;
+        };
+        // Once to import it, and once to see whether it is still the same.
+        let reads = calls.iter().filter(|call| call.starts_with("read("));
+        assert_eq!((reads.count(), calls.len()), (2, 2), "{calls:?}");
+    }
 }
 
 #[test]
