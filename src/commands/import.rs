@@ -15,7 +15,6 @@ use crate::error::{Error, shell_word, shown};
 use crate::interchange::read::{Choice, Form};
 use crate::name::{EnvironmentName, SecretName};
 use crate::secret_value::SecretValue;
-use crate::store::VaultStore;
 use crate::store::plaintext::Plaintext;
 use crate::ui::{Report, table};
 use crate::vault::import::{Offered, OnConflict, Plan};
@@ -134,27 +133,18 @@ pub fn run(args: &ImportArgs, cx: &Context) -> Result<()> {
     let offered = found.offered;
     if offered.is_empty() {
         cx.ui.note("there is nothing to import");
-        return Ok(cx
-            .ui
-            .outcome(&Outcome::of(&environment, &Plan::default(), 0))?);
+        let nothing = Plan::default();
+        return Ok(cx.ui.outcome(&Outcome::of(&environment, &nothing, 0))?);
     }
     let odd = odd_names(&offered);
-    let exists = store.has(&environment)?;
-    if args.dry_run {
-        let plan = plan(
-            &offered,
-            &args.on_conflict(),
-            exists,
-            &store,
-            &environment,
-            cx,
-        )?;
-        return Ok(cx.ui.answer(&Planned::of(&environment, &plan))?);
-    }
-    if !exists {
+    if !args.dry_run && !store.has(&environment)? {
         confirm_creation(args.create_env, cx, &store, &environment)?;
     }
-    let on_conflict = settle(args, &offered, exists, &store, &environment, cx)?;
+    let plan = cx.plan_import(&store, &environment, &offered, &args.on_conflict())?;
+    if args.dry_run {
+        return Ok(cx.ui.answer(&Planned::of(&environment, &plan))?);
+    }
+    let on_conflict = settle(args, plan, &environment, cx)?;
     let imported = cx.import(&store, &environment, offered, &on_conflict)?;
     let read_back = imported.values.len();
     cx.ui
@@ -234,66 +224,35 @@ fn odd_names(offered: &Offered) -> Vec<String> {
     odd.into_iter().flatten().collect()
 }
 
-fn plan(
-    offered: &Offered,
-    on_conflict: &OnConflict,
-    exists: bool,
-    store: &VaultStore,
-    environment: &EnvironmentName,
-    cx: &Context,
-) -> Result<Plan, Error> {
-    if !exists {
-        let added = offered.keys().cloned().collect();
-        return Ok(Plan {
-            added,
-            ..Plan::default()
-        });
-    }
-    let environment = cx.open(store, environment)?.environment()?;
-    cx.check_writer(&environment)?;
-    environment.plan_import(offered, on_conflict)
-}
-
 /// Decides what to do with conflicts, before the vault is locked.
-fn settle(
-    args: &ImportArgs,
-    offered: &Offered,
-    exists: bool,
-    store: &VaultStore,
-    environment: &EnvironmentName,
-    cx: &Context,
-) -> Result<OnConflict, Error> {
-    let on_conflict = args.on_conflict();
-    let plan = plan(offered, &on_conflict, exists, store, environment, cx)?;
+fn settle(args: &ImportArgs, plan: Plan, to: &EnvironmentName, cx: &Context) -> Result<OnConflict> {
     if args.shred && !plan.skipped.is_empty() {
         return Err(Error::Usage {
             message: "values that `--on-conflict skip` leaves out would be lost with their file"
                 .to_owned(),
             hint: "nothing was imported; pass `--on-conflict rotate`, or leave out `--shred`"
                 .to_owned(),
-        });
+        }
+        .into());
     }
-    if plan.conflicts.is_empty() {
-        return Ok(on_conflict);
+    let names = plan.conflicts;
+    if names.is_empty() {
+        return Ok(args.on_conflict());
     }
     if !cx.ui.can_ask() {
-        let (names, environment) = (plan.conflicts, environment.clone());
-        return Err(Error::ImportConflict { names, environment });
+        let environment = to.clone();
+        return Err(Error::ImportConflict { names, environment }.into());
     }
-    let (first, more) = plan
-        .conflicts
-        .split_at(plan.conflicts.len().min(NAMES_IN_QUESTION));
-    let mut names = first
-        .iter()
-        .map(SecretName::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
-    if !more.is_empty() {
-        names.push_str(&format!(" and {} more", more.len()));
-    }
-    let question = format!("In {environment} with other values: {names}. Give them the new ones?");
+    let (first, more) = names.split_at(names.len().min(NAMES_IN_QUESTION));
+    let first: Vec<_> = first.iter().map(SecretName::as_str).collect();
+    let more = match more.len() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    let first = first.join(", ");
+    let question = format!("In {to} with other values: {first}{more}. Give them the new ones?");
     cx.ui.confirm(&question, "--on-conflict rotate")?;
-    Ok(OnConflict::RotateThese(plan.conflicts))
+    Ok(OnConflict::RotateThese(names))
 }
 
 /// Deals with the files whose values are in the vault.

@@ -8,7 +8,7 @@ use crate::name::EnvironmentName;
 use crate::secret_value::SecretValue;
 use crate::store::plaintext::Plaintext;
 use crate::store::{OpenedFile, VaultStore};
-use crate::vault::import::{Imported, Offered, OnConflict};
+use crate::vault::import::{Imported, Offered, OnConflict, Plan};
 
 /// How many lines a note lists.
 const LINES_IN_NOTE: usize = 6;
@@ -123,6 +123,30 @@ impl Context {
             }
         }
         Ok(chosen)
+    }
+
+    /// Tells what an import would do, where there may be no such environment yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RevokedValue`], and whatever keeps this identity from writing there.
+    pub fn plan_import(
+        &self,
+        store: &VaultStore,
+        environment: &EnvironmentName,
+        offered: &Offered,
+        on_conflict: &OnConflict,
+    ) -> Result<Plan> {
+        if !store.has(environment)? {
+            let added = offered.keys().cloned().collect();
+            return Ok(Plan {
+                added,
+                ..Plan::default()
+            });
+        }
+        let environment = self.open(store, environment)?.environment()?;
+        self.check_writer(&environment)?;
+        environment.plan_import(offered, on_conflict)
     }
 
     /// Imports secrets, in an environment that is made if there is none, and reads

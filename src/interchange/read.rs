@@ -382,6 +382,8 @@ impl<'a> Ruler<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn found(text: &[u8], form: Form) -> Result<Vec<Found>, Malformed> {
@@ -710,6 +712,92 @@ mod tests {
                 ),
             ],
         );
+    }
+
+    /// Texts that nearly are something.
+    fn nearly() -> impl Strategy<Value = String> {
+        const PARTS: [&str; 50] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ": ",
+            ",",
+            "\"",
+            "'",
+            "\\",
+            "\\u",
+            "\\ud83d",
+            "\\x4",
+            "0",
+            "1.",
+            "e",
+            "-",
+            "- ",
+            "A",
+            "B_1",
+            "=",
+            " = ",
+            "\n",
+            "\r\n",
+            "  ",
+            "\t",
+            "|",
+            ">",
+            "|2-",
+            "&a",
+            "*a",
+            "!!",
+            "!<",
+            "%TAG ! x",
+            "---",
+            "...",
+            "? ",
+            "#",
+            " #",
+            "<<",
+            "\"\"\"",
+            "'''",
+            "null",
+            "~",
+            "true",
+            "\u{feff}",
+            "\u{85}",
+            "\u{1f511}",
+            "\u{1b}",
+            "`",
+        ];
+        let parts = proptest::collection::vec(proptest::sample::select(&PARTS[..]), 0..40);
+        parts.prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_brings_a_reader_down(text in nearly()) {
+            for form in [Form::Json, Form::Yaml, Form::Toml] {
+                let outcome = found(text.as_bytes(), form);
+                let bad = outcome.err().and_then(|bad| bad.place);
+                let lines = text.split('\n').count();
+                prop_assert!(bad.is_none_or(|place| (1..=lines + 1).contains(&place.line)));
+            }
+        }
+
+        #[test]
+        fn no_bytes_bring_a_reader_down(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            for form in [Form::Json, Form::Yaml, Form::Toml] {
+                let _ = found(&bytes, form);
+            }
+        }
+
+        #[test]
+        fn a_text_in_json_is_read_back(text: String) {
+            let found = found(serde_json::json!({ "A": text }).to_string().as_bytes(), Form::Json);
+            let found = found.expect("it is JSON");
+            prop_assert!(is(found[0].value.as_ref().expect("a text"), &text));
+        }
     }
 
     #[test]

@@ -557,6 +557,16 @@ fn the_words_for_bad_input_are_clear() {
 }
 
 #[test]
+fn nobody_types_a_passphrase_for_a_bad_file() {
+    let mut sandbox = Sandbox::locked();
+    sandbox.write("good.env", dotenv(&["B"]));
+    sandbox.write("bad.env", format!("B='{CANARY}\n"));
+
+    sandbox.refused(&["import", "good.env"]).exits(4);
+    sandbox.refused(&["import", "bad.env"]).exits(1);
+}
+
+#[test]
 fn one_bad_file_keeps_all_out() {
     let mut sandbox = with_dotenv(&["A"]);
     sandbox.write("bad.env", format!("B={CANARY}\nC='{CANARY}\n"));
