@@ -40,13 +40,8 @@ pub struct MigrateArgs {
 
     /// Whose rules the files follow: node, python, docker, compose, ruby or shell
     /// [default: node]
-    #[arg(
-        long,
-        value_name = "DIALECT",
-        default_value_t,
-        hide_default_value = true
-    )]
-    dialect: Dialect,
+    #[arg(long, value_name = "DIALECT")]
+    dialect: Option<Dialect>,
 
     /// Resolve references to other variables, as the dialect does
     #[arg(long)]
@@ -234,7 +229,7 @@ fn lines(args: &MigrateArgs, cx: &Context, project: &Project) -> Result<Vec<Line
 fn read(args: &MigrateArgs, cx: &Context, lines: &[Line]) -> Result<Vec<Move>, Error> {
     let reading = Reading {
         form: Some(Form::Dotenv),
-        dialect: Some(args.dialect),
+        dialect: args.dialect,
         expand: args.expand,
         choice: Choice {
             prefix: "",
@@ -373,7 +368,7 @@ fn put_away(args: &MigrateArgs, cx: &Context, done: &[Done]) -> Result<()> {
             "; to overwrite and remove it, run `keyvault import {} --env {} --dialect {} --shred`",
             shell_word(file.path()),
             step.environment,
-            args.dialect
+            args.dialect.unwrap_or_default()
         );
         let again = if is_whole(step) { &*again } else { "" };
         cx.ui

@@ -98,6 +98,7 @@ fn a_server_sees_what_it_saw_and_nothing_is_left_in_plaintext() {
     package.json:5 script `start`
         "start": "keyvault exec -- node server.js"
     --- stderr ---
+    keyvault: note: `.env` is read as `node` does, and otherwise by `python` (line 2), `docker` (lines 2, 3, 4, 8), `compose` (line 2), `shell` (line 2); name yours with `--dialect`
     FILE  WHAT IS DONE
     .env  into environment `dev`
     keyvault: note: made your identity `~/.config/keyvault/identity`, WITHOUT a passphrase: whoever reads this file opens your vaults
