@@ -67,18 +67,18 @@ fn a_manifest_that_is_none_is_told_and_stops_only_who_requires_it() {
     --- stdout ---
     runs
     --- stderr ---
-    keyvault: warning: `[sandbox]/project/.env.example` is no list of names: line 2 holds a quote that is opened and not closed
+    keyvault: warning: `[sandbox]/project/.env.example` is no list of names: line 2 holds a quote or brace that is opened and not closed
     [exit 0]
     ");
     assert_snapshot!(sandbox.refused(&["exec", "--require", "true"]), @"
     --- stderr ---
-    keyvault: error: `[sandbox]/project/.env.example` is no list of names: line 2 holds a quote that is opened and not closed
+    keyvault: error: `[sandbox]/project/.env.example` is no list of names: line 2 holds a quote or brace that is opened and not closed
     keyvault: hint: correct it, or write it anew with `keyvault export --example -o .env.example`
     [exit 125]
     ");
     assert_snapshot!(sandbox.refused(&["status"]), @"
     --- stderr ---
-    keyvault: error: `[sandbox]/project/.env.example` is no list of names: line 2 holds a quote that is opened and not closed
+    keyvault: error: `[sandbox]/project/.env.example` is no list of names: line 2 holds a quote or brace that is opened and not closed
     keyvault: hint: correct it, or write it anew with `keyvault export --example -o .env.example`
     [exit 1]
     ");
