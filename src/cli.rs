@@ -6,13 +6,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
+use crate::commands::completions::Shell;
 use crate::commands::{
-    add, doctor, env, exec, get, identity, import, init, list, lock, migrate, remove, revoke,
-    rotate, status, trust, unlock,
+    add, completions, doctor, env, exec, get, identity, import, init, list, lock, man, migrate,
+    remove, revoke, rotate, status, trust, unlock,
 };
-use crate::context::{Context, Options};
+use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
 use crate::name::{EnvironmentName, NameRule, closest};
 use crate::ui::{Color, Format, Ui};
@@ -105,6 +106,34 @@ impl GlobalArgs {
             color: self.color.or(before.color),
         }
     }
+
+    /// Parts them into where to look, and how to speak.
+    fn split(self) -> (Options, Ui) {
+        let format = if self.json {
+            Format::Json
+        } else {
+            Format::Human
+        };
+        let color = self.color.unwrap_or_default();
+        let place = [("--vault", &self.vault), ("--identity", &self.identity)];
+        let place = place.into_iter().filter_map(|(option, path)| {
+            let path = path.as_ref()?;
+            Some(format!("{option} {}", shell_word(path)))
+        });
+        let ui = Ui {
+            format,
+            quiet: self.quiet,
+            color,
+            input: !self.no_input,
+            place: place.collect::<Vec<_>>().join(" "),
+        };
+        let options = Options {
+            environments: self.env,
+            vault: self.vault,
+            identity: self.identity,
+        };
+        (options, ui)
+    }
 }
 
 // A subcommand's own arguments and the options of every one.
@@ -150,6 +179,8 @@ enum Command {
     Trust(With<trust::TrustArgs>),
     Status(With<status::StatusArgs>),
     Doctor(With<doctor::DoctorArgs>),
+    Completions(With<completions::CompletionsArgs>),
+    Man(With<man::ManArgs>),
 }
 
 fn is_option(argument: &OsStr) -> bool {
@@ -221,31 +252,7 @@ impl Cli {
     /// Takes the global options, and how to speak.
     pub fn options(&mut self) -> (Options, Ui) {
         let before = std::mem::take(&mut self.global);
-        let global = std::mem::take(self.command.global()).after(before);
-        let format = if global.json {
-            Format::Json
-        } else {
-            Format::Human
-        };
-        let color = global.color.unwrap_or_default();
-        let place = [("--vault", &global.vault), ("--identity", &global.identity)];
-        let place = place.into_iter().filter_map(|(option, path)| {
-            let path = path.as_ref()?;
-            Some(format!("{option} {}", shell_word(path)))
-        });
-        let ui = Ui {
-            format,
-            quiet: global.quiet,
-            color,
-            input: !global.no_input,
-            place: place.collect::<Vec<_>>().join(" "),
-        };
-        let options = Options {
-            environments: global.env,
-            vault: global.vault,
-            identity: global.identity,
-        };
-        (options, ui)
+        std::mem::take(self.command.global()).after(before).split()
     }
 
     /// Runs the subcommand.
@@ -272,6 +279,8 @@ impl Cli {
             Command::Trust(with) => trust::run(&with.args, cx),
             Command::Status(with) => return status::run(&with.args, cx),
             Command::Doctor(with) => return doctor::run(&with.args, cx),
+            Command::Completions(with) => completions::run(&with.args),
+            Command::Man(with) => man::run(&with.args, cx, command()),
         }
         .map(|()| Code::Ok)
     }
@@ -297,6 +306,8 @@ impl Command {
             Self::Trust(with) => &mut with.global,
             Self::Status(with) => &mut with.global,
             Self::Doctor(with) => &mut with.global,
+            Self::Completions(with) => &mut with.global,
+            Self::Man(with) => &mut with.global,
         }
     }
 }
@@ -304,6 +315,61 @@ impl Command {
 /// Builds the parser: of the subcommands only the one that is named (`defer`).
 fn command() -> clap::Command {
     Cli::command().mut_args(|argument| argument.global(false))
+}
+
+/// A line that a shell wants completed.
+pub struct Unfinished {
+    shell: Shell,
+    /// The words up to the cursor, the program's name included; the last one is
+    /// under way.
+    words: Vec<OsString>,
+}
+
+impl Unfinished {
+    /// Finds out whether that is what this process was started for.
+    pub fn read(arguments: &[OsString]) -> Option<Self> {
+        // No command begins so: what completes costs others nothing.
+        let (_, words) = arguments
+            .get(1..)?
+            .split_first()
+            .filter(|(first, _)| *first == "--")?;
+        let shell = shell_to_complete()?;
+        Some(Self {
+            shell: Shell::from_str(shell.to_str()?, false).ok()?,
+            words: words.to_vec(),
+        })
+    }
+
+    /// Returns the global options as far as they were typed, and a way to speak that
+    /// neither asks nor says anything.
+    pub fn options(&self) -> (Options, Ui) {
+        let typed = &self.words[..self.words.len().saturating_sub(1)];
+        let matches = command().ignore_errors(true).try_get_matches_from(typed);
+        let global = matches.map_or_else(|_| GlobalArgs::default(), |matches| globals(&matches));
+        let (options, ui) = global.split();
+        let silent = Ui {
+            quiet: true,
+            input: false,
+            ..ui
+        };
+        (options, silent)
+    }
+
+    /// Writes what may stand in the last word's place.
+    pub fn complete(self, cx: &Context) {
+        let mut all = command();
+        all.build();
+        completions::answer(self.shell, self.words, all, cx);
+    }
+}
+
+/// Collects the global options of a command and of those that were named behind it.
+fn globals(matches: &ArgMatches) -> GlobalArgs {
+    let here = GlobalArgs::from_arg_matches(matches).unwrap_or_default();
+    match matches.subcommand() {
+        Some((_, below)) => globals(below).after(here),
+        None => here,
+    }
 }
 
 /// A command line that is not to be run.

@@ -5,6 +5,7 @@
 //! change ([`Context::edit`]) and is not concerned with where it is, who opens it
 //! and what was pinned.
 
+mod at_hand;
 mod folders;
 pub mod identity;
 pub mod import;
@@ -42,6 +43,10 @@ const VAULT: &str = "KEYVAULT_VAULT";
 const VAULT_ID: &str = "KEYVAULT_VAULT_ID";
 const ENVIRONMENT: &str = "KEYVAULT_ENV";
 const NO_INPUT: &str = "KEYVAULT_NO_INPUT";
+
+/// Names the shell that wants a line completed; the script that
+/// `keyvault completions` prints sets it.
+pub const SHELL_TO_COMPLETE: &str = "KEYVAULT_COMPLETE";
 
 /// The environment that is meant when none is named.
 const DEFAULT_ENVIRONMENT: &str = "dev";
@@ -645,6 +650,11 @@ fn variable(name: &str) -> Option<OsString> {
 /// Returns the arguments of the command line, the program's name included.
 pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os()
+}
+
+/// Returns the name of the shell that wants a line completed.
+pub fn shell_to_complete() -> Option<OsString> {
+    variable(SHELL_TO_COMPLETE)
 }
 
 /// Writes the path of what is there the one way by which its pins are found.

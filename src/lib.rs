@@ -45,7 +45,7 @@ use std::process::ExitCode;
 
 pub use secret_value::SecretValue;
 
-use cli::{Cli, Stop};
+use cli::{Cli, Stop, Unfinished};
 use context::Context;
 use error::Error;
 use ui::failure;
@@ -54,6 +54,11 @@ use ui::failure;
 pub fn run() -> ExitCode {
     let core_limit = hardening::harden();
     let arguments: Vec<OsString> = context::arguments().collect();
+    if let Some(line) = Unfinished::read(&arguments) {
+        let (options, ui) = line.options();
+        line.complete(&Context::new(options, ui, core_limit));
+        return ExitCode::SUCCESS;
+    }
     let mut cli = match Cli::read(&arguments) {
         Ok(cli) => cli,
         Err(stop) => return ExitCode::from(help_or_complain(&stop)),

@@ -4,6 +4,7 @@
 //! a command file is in the wrong place.
 
 pub mod add;
+pub mod completions;
 pub mod doctor;
 pub mod env;
 pub mod exec;
@@ -13,6 +14,7 @@ pub mod import;
 pub mod init;
 pub mod list;
 pub mod lock;
+pub mod man;
 pub mod migrate;
 pub mod remove;
 pub mod revoke;

@@ -148,6 +148,8 @@ pub struct Inspected {
     pub before: Option<Pin>,
     /// What would be pinned.
     pub after: Pin,
+    /// What is in it.
+    pub environment: Environment,
 }
 
 impl VaultStore {
@@ -517,6 +519,7 @@ impl VaultStore {
             verdict,
             before,
             after,
+            environment,
         })
     }
 

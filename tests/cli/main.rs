@@ -32,6 +32,7 @@ mod remove;
 mod revoke;
 mod rotate;
 mod sandbox;
+mod shells;
 mod terminal;
 mod trust;
 mod unlocking;
