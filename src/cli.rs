@@ -11,7 +11,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use crate::commands::completions::Shell;
 use crate::commands::{
     add, completions, doctor, env, exec, get, identity, import, init, list, lock, man, migrate,
-    remove, revoke, rotate, status, trust, unlock,
+    remove, revoke, rotate, shell, status, trust, unlock,
 };
 use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
@@ -181,6 +181,7 @@ enum Command {
     Doctor(With<doctor::DoctorArgs>),
     Completions(With<completions::CompletionsArgs>),
     Man(With<man::ManArgs>),
+    Shell(With<shell::ShellArgs>),
 }
 
 fn is_option(argument: &OsStr) -> bool {
@@ -280,6 +281,7 @@ impl Cli {
             Command::Status(with) => return status::run(&with.args, cx),
             Command::Doctor(with) => return doctor::run(&with.args, cx),
             Command::Completions(with) => completions::run(&with.args),
+            Command::Shell(with) => shell::run(&with.args, cx),
             Command::Man(with) => man::run(&with.args, cx, command()),
         }
         .map(|()| Code::Ok)
@@ -308,6 +310,7 @@ impl Command {
             Self::Doctor(with) => &mut with.global,
             Self::Completions(with) => &mut with.global,
             Self::Man(with) => &mut with.global,
+            Self::Shell(with) => &mut with.global,
         }
     }
 }

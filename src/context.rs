@@ -254,21 +254,35 @@ impl Context {
             return store.ok_or(Error::NoVaultAt { path });
         }
         let from = self.working_folder()?;
-        if let Some(path) = VaultStore::find(&from)?
-            && let Some(store) = VaultStore::open(&path, false, state)?
-        {
-            // In a shared folder such as /tmp anyone can put a vault above us, in
-            // which they are members (as with git, CVE-2022-24765).
-            let owner = store.folder().status()?.st_uid;
-            if owner != geteuid().as_raw() && self.expected_vault()?.is_none() {
-                return Err(Error::ForeignVault { path });
-            }
+        if let Some(store) = self.project_store(&from)? {
             return Ok(store);
         }
         let Ok(personal) = self.personal_vault() else {
             return Err(Error::NoVault { from });
         };
         VaultStore::open(&personal, true, state)?.ok_or(Error::NoVault { from })
+    }
+
+    /// Opens the vault of the project that a folder is in, if it is in one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignVault`], [`Error::LinkedVault`], [`Error::Io`].
+    pub fn project_store(&self, from: &Path) -> Result<Option<VaultStore>> {
+        let Some(path) = VaultStore::find(from)? else {
+            return Ok(None);
+        };
+        let state = self.state_folder();
+        let Some(store) = VaultStore::open(&path, false, state.as_deref())? else {
+            return Ok(None);
+        };
+        // In a shared folder such as /tmp anyone can put a vault above us, in
+        // which they are members (as with git, CVE-2022-24765).
+        let owner = store.folder().status()?.st_uid;
+        if owner != geteuid().as_raw() && self.expected_vault()?.is_none() {
+            return Err(Error::ForeignVault { path });
+        }
+        Ok(Some(store))
     }
 
     /// Returns what `KEYVAULT_VAULT_ID` pins the vault to: an id, and behind commas

@@ -279,6 +279,11 @@ pub enum Error {
         environment: EnvironmentName,
         size: usize,
     },
+    /// A secret that a shell is not to get.
+    NotForShell {
+        name: SecretName,
+        what: &'static str,
+    },
     /// There is no such program.
     ProgramNotFound { program: String },
     /// The program cannot be executed.
@@ -783,6 +788,11 @@ impl Error {
                 Code::CannotExecute,
                 format!("the environment is too large for the system; the largest secret is `{name}` with {size} bytes"),
                 Some(format!("leave it out with `--except {name}`, and let the program read it from `keyvault get {name} --env {environment}`")),
+            ),
+            Self::NotForShell { name, what } => (
+                Code::Other,
+                format!("`{name}` {what}, and nothing is loaded into a shell with it"),
+                Some(format!("remove it, or run programs by `keyvault exec --except {name}`")),
             ),
             Self::ProgramNotFound { program } => (
                 Code::ProgramNotFound,

@@ -19,6 +19,7 @@ pub mod migrate;
 pub mod remove;
 pub mod revoke;
 pub mod rotate;
+pub mod shell;
 pub mod status;
 pub mod trust;
 pub mod unlock;

@@ -355,6 +355,10 @@ fn errors() -> Vec<Error> {
             environment: dev(),
             size: 200_000,
         },
+        Error::NotForShell {
+            name: name(),
+            what: "holds a NUL byte, which no environment variable can carry",
+        },
         Error::ProgramNotFound {
             program: "nmp".to_owned(),
         },
@@ -408,6 +412,7 @@ fn errors() -> Vec<Error> {
         Error::VaultExists { .. } | Error::LockHeld { .. } | Error::Interrupted => {}
         Error::Dangerous { .. } | Error::NulInValue { .. } => {}
         Error::EnvironmentTooLarge { .. } | Error::ProgramNotFound { .. } => {}
+        Error::NotForShell { .. } => {}
         Error::CannotExecute { .. } | Error::Exec(_) => {}
     };
     all.iter().for_each(listed);
@@ -551,6 +556,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY --env dev`
     126   the environment is too large for the system; the largest secret is `STRIPE_KEY` with 200000 bytes
           leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY --env dev`
+      1   `STRIPE_KEY` holds a NUL byte, which no environment variable can carry, and nothing is loaded into a shell with it
+          remove it, or run programs by `keyvault exec --except STRIPE_KEY`
     127   no program `nmp`
     127   no program `npm start`
           pass the program and its arguments as words of their own, or run a shell: `keyvault exec -- sh -c '…'`

@@ -4,6 +4,7 @@
 //! replaced as a whole, so whoever opened it reads one state to its end. A
 //! writer holds the folder's lock from before it reads until after it saved.
 
+pub mod allowance;
 pub mod folder;
 pub mod identity_file;
 pub mod ignore_file;

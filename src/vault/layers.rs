@@ -33,6 +33,11 @@ impl Layers {
         self.0.len() > 1
     }
 
+    /// Returns all of them, the one on top last.
+    pub fn environments(&self) -> impl Iterator<Item = &Environment> {
+        self.0.iter()
+    }
+
     /// Returns the one on top.
     pub fn top(&self) -> &Environment {
         self.0.last().expect("there is at least one environment")

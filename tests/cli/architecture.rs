@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 /// do not know each other.
 const FLOORS: [&[&str]; 11] = [
     &["text"],
-    &["name", "secret_value", "timestamp"],
+    &["name", "secret_value", "timestamp", "quote"],
     &["error"],
     &["seal"],
-    &["vault", "dotenv", "migration"],
+    &["vault", "dotenv", "migration", "shell_code"],
     &["store", "child", "hardening", "interchange"],
     &["ui"],
     &["context"],
@@ -39,7 +39,7 @@ const OWNERS: [(&str, &[&str]); 12] = [
 
 /// Where a value is exposed, and how often. Each is a place to review: a change
 /// here is a change of who sees plaintext.
-const EXPOSURES: [(&str, usize); 10] = [
+const EXPOSURES: [(&str, usize); 11] = [
     // What is handed over, and the search for NUL, which must not be.
     ("child/environment.rs", 2),
     // An identity's file and its text for the session's cache.
@@ -49,6 +49,8 @@ const EXPOSURES: [(&str, usize); 10] = [
     ("dotenv/write.rs", 1),
     ("seal/digest.rs", 1),
     ("seal/identity.rs", 3),
+    // Into code for a shell, quoted.
+    ("shell_code.rs", 1),
     ("store/session.rs", 1),
     // Out.
     ("ui/mod.rs", 1),

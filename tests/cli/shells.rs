@@ -1,11 +1,13 @@
-//! keyvault in shells, tried in real ones: completion, manual pages.
+//! keyvault in shells, tried in real ones: completion, the hooks, direnv; and manual
+//! pages.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use insta::assert_snapshot;
 
-use crate::sandbox::{Sandbox, Transcript, text, tool};
+use crate::sandbox::{CANARY, KEYVAULT, Sandbox, Transcript, text, tool, value_of};
 use crate::terminal::Terminal;
 
 /// Asks as a shell's script does, with the words up to the cursor.
@@ -233,4 +235,293 @@ fn a_manual_page_that_cannot_be_written_is_an_error() {
         .refused(&["man", "--dir", text(&file)])
         .exits(1)
         .says("cannot make the folder");
+}
+
+/// What a careless shell would change.
+fn nasty() -> String {
+    format!("it's \"two\"\n\nlines: $HOME `id` $(id) \\\\ \\' !x *\t\u{e9} {CANARY} '\n\n")
+}
+
+/// A project in which shells may load `A`, `B` and `NASTY`.
+fn allowed() -> Sandbox {
+    let sandbox = Sandbox::with_secrets(&["A", "B"]);
+    sandbox.add("NASTY", &nasty());
+    sandbox.run(&["shell", "allow"]).succeeds();
+    sandbox
+}
+
+/// Where a shell writes down what it has, to be compared byte by byte.
+fn notes(sandbox: &mut Sandbox) -> PathBuf {
+    sandbox.write("notes", "")
+}
+
+/// The variables of a program that the shell started, as it wrote them down.
+fn noted(path: &PathBuf, name: &str) -> Option<String> {
+    let notes = fs::read(path).expect("read");
+    let notes = String::from_utf8(notes).expect("text");
+    let start = format!("{name}=");
+    let mut found = notes
+        .split('\0')
+        .filter_map(|entry| entry.strip_prefix(&start));
+    found.next().map(str::to_owned)
+}
+
+#[test]
+fn a_hook_loads_and_puts_back_in_bash() {
+    let mut sandbox = allowed();
+    let notes = notes(&mut sandbox);
+    fs::create_dir(sandbox.project().join("deeper")).expect("made");
+    let mut bash = Terminal::shell(&sandbox);
+    for line in [
+        "cd /",
+        "export A=before",
+        "B=unexported",
+        "set -u",
+        "PROMPT_COMMAND=('true' 'seen=$?')",
+    ] {
+        assert_eq!(bash.run(line), (String::new(), 0));
+    }
+    let (_, code) = bash.run("eval \"$(keyvault shell bash)\"; eval \"$(keyvault shell bash)\"");
+    assert_eq!(code, 0);
+
+    let project = sandbox.project();
+    let (told, _) = bash.run(&format!("cd {}", project.display()));
+    assert_snapshot!(told, @"keyvault: note: loaded 3 secrets from `[sandbox]/project/.keyvault`");
+    bash.run("env -0 >notes");
+    assert_eq!(noted(&notes, "A"), Some(value_of("A")));
+    assert_eq!(noted(&notes, "B"), Some(value_of("B")));
+    assert_eq!(noted(&notes, "NASTY"), Some(nasty()));
+    // Neither told nor changed further down, and the status is the command's.
+    assert_eq!(bash.run("cd deeper"), (String::new(), 0));
+    assert_eq!(bash.run("(exit 7)"), (String::new(), 7));
+    assert_eq!(bash.run("echo $seen"), ("7\n".to_owned(), 0));
+
+    let (told, _) = bash.run("cd /");
+    assert_snapshot!(told, @"keyvault: note: unloaded 3 secrets");
+    let (text, _) =
+        bash.run("echo $A $B ${NASTY-none} ${KEYVAULT_SHELL_STATE-none}; env | grep -c ^B=");
+    assert_eq!(text, "before unexported none none\n0\n");
+
+    // Under `set -e` a prompt does not end the shell, whatever was before.
+    bash.run("set -e");
+    assert_eq!(bash.run("! true").1, 1);
+    bash.run(&format!("cd {}", project.display()));
+    assert_eq!(bash.run("! true").1, 1);
+}
+
+#[test]
+fn a_shell_within_the_shell_puts_back_the_same() {
+    let sandbox = allowed().variable("A", "before");
+    let mut bash = Terminal::shell(&sandbox);
+    bash.run("eval \"$(keyvault shell bash)\"");
+    bash.run("export PROMPT_COMMAND; export -f _keyvault_hook");
+    bash.run("export PS1");
+    bash.send("bash --norc --noprofile --noediting -i\n");
+    bash.prompt();
+    bash.run("cd /");
+
+    assert_eq!(
+        bash.run("echo $A ${B-none}"),
+        ("before none\n".to_owned(), 0)
+    );
+}
+
+#[test]
+fn what_a_command_changes_is_there_at_the_next_prompt_and_a_still_folder_costs_nothing() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let mut bash = Terminal::shell(&sandbox);
+    let (told, _) = bash.run("eval \"$(keyvault shell bash)\"");
+    assert_snapshot!(told, @"keyvault: note: `[sandbox]/project/.keyvault` is not loaded; `keyvault shell allow` lets shells load it, and `keyvault shell deny` ends this note");
+    assert_eq!(bash.run("echo ${A-none}").0, "none\n");
+
+    let (told, _) = bash.run("keyvault shell allow");
+    assert_snapshot!(told, @"
+    allowed `[sandbox]/project/.keyvault`: shells with keyvault's hook load it from here on
+    keyvault: note: loaded 1 secret from `[sandbox]/project/.keyvault`
+    ");
+    bash.run("keyvault add LATER --generate 20");
+    assert_eq!(bash.run("echo ${#LATER}").0, "20\n");
+
+    // Where the folder is the same, no program is started: not even one that is no more.
+    bash.run("command() { echo started; }");
+    assert_eq!(bash.run("true"), (String::new(), 0));
+    bash.run("unset -f command");
+
+    let (told, _) = bash.run("keyvault shell deny");
+    assert_snapshot!(told, @"
+    denied `[sandbox]/project/.keyvault`: no shell loads it from here on
+    keyvault: note: unloaded 2 secrets
+    ");
+    assert_eq!(bash.run("echo ${A-none}").0, "none\n");
+}
+
+#[test]
+fn a_hook_loads_and_puts_back_in_zsh() {
+    let Some(zsh) = tool("zsh") else { return };
+    let mut sandbox = allowed();
+    let notes = notes(&mut sandbox);
+    let script = format!(
+        r#"cd /; export A=before; B=unexported; setopt nounset errexit ksharrays
+        eval "$(keyvault shell zsh)"
+        cd {0}; env -0 >notes
+        (cd /; echo "$A" | grep -c canary)
+        cd /; echo "$A $B ${{NASTY-none}} ${{KEYVAULT_SHELL_STATE-none}}"; env | grep -c ^B= || true
+        cd {0}; echo "$A" | grep -c canary"#,
+        text(&sandbox.project())
+    );
+    let mut zsh = Terminal::program(&sandbox, &[text(&zsh), "-f", "-c", &script]);
+
+    assert_snapshot!(zsh.end(), @"
+    keyvault: note: loaded 3 secrets from `[sandbox]/project/.keyvault`
+    1
+    keyvault: note: unloaded 3 secrets
+    before unexported none none
+    0
+    keyvault: note: loaded 3 secrets from `[sandbox]/project/.keyvault`
+    1
+    [exit 0]
+    ");
+    assert_eq!(noted(&notes, "A"), Some(value_of("A")));
+    assert_eq!(noted(&notes, "NASTY"), Some(nasty()));
+}
+
+#[test]
+fn a_hook_loads_and_puts_back_in_fish() {
+    let Some(fish) = tool("fish") else { return };
+    let mut sandbox = allowed()
+        .variable("TERM", "xterm")
+        .variable("NO_COLOR", "1");
+    let notes = notes(&mut sandbox);
+    let script = format!(
+        r#"cd /; set -gx A before; set -g B un exported
+        keyvault shell fish | source
+        cd {0}; env -0 >notes; false; echo $status; cd .
+        cd /; echo $A (count $B) (set -q NASTY; or echo none) (set -q KEYVAULT_SHELL_STATE; or echo none)
+        env | grep -c ^B=; exit 0"#,
+        text(&sandbox.project())
+    );
+    let mut fish = Terminal::program(&sandbox, &[text(&fish), "--no-config", "-i", "-c", &script]);
+
+    assert_snapshot!(fish.end(), @"
+    keyvault: note: loaded 3 secrets from `[sandbox]/project/.keyvault`
+    1
+    keyvault: note: unloaded 3 secrets
+    before 2 none none
+    0
+    [exit 0]
+    ");
+    assert_eq!(noted(&notes, "A"), Some(value_of("A")));
+    assert_eq!(noted(&notes, "NASTY"), Some(nasty()));
+}
+
+#[test]
+fn direnv_loads_exact_values() {
+    let Some(direnv) = tool("direnv") else { return };
+    let mut sandbox = allowed();
+    let notes = notes(&mut sandbox);
+    let lines = sandbox.run(&["shell", "direnv"]).succeeds();
+    fs::write(sandbox.project().join(".envrc"), lines.text()).expect("written");
+    let path = PathBuf::from(KEYVAULT);
+    let path = format!(
+        "{}:{}",
+        text(path.parent().expect("a folder")),
+        std::env::var("PATH").expect("set")
+    );
+    let direnv = |arguments: &[&str]| {
+        let mut command = sandbox.other(&direnv);
+        sandbox
+            .finish(command.args(arguments).env("PATH", &path))
+            .succeeds()
+    };
+    direnv(&["allow"]);
+    direnv(&["exec", ".", "sh", "-c", "env -0 >notes"]);
+
+    assert_eq!(noted(&notes, "A"), Some(value_of("A")));
+    assert_eq!(noted(&notes, "NASTY"), Some(nasty()));
+}
+
+/// Runs what a hook runs.
+fn load(sandbox: &Sandbox) -> Transcript {
+    sandbox
+        .run(&["--no-input", "shell", "env", "bash"])
+        .succeeds()
+}
+
+#[test]
+fn only_the_vault_that_was_allowed_is_loaded() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    assert!(
+        !load(&sandbox).text().contains("export A="),
+        "nobody allowed it"
+    );
+    sandbox.run(&["shell", "allow"]).succeeds();
+    assert!(load(&sandbox).text().contains("export A="));
+
+    // Another one in its place, of which this machine knows nothing.
+    fs::remove_dir_all(sandbox.vault()).expect("removed");
+    fs::remove_dir_all(sandbox.pins()).expect("removed");
+    sandbox.run(&["init", "--no-passphrase"]).succeeds();
+    sandbox.add("A", &value_of("A"));
+    let load = load(&sandbox);
+    assert!(!load.text().contains("export A="), "{load}");
+    load.says("another vault was allowed here");
+}
+
+#[test]
+fn what_exec_would_refuse_is_not_loaded() {
+    let sandbox = allowed();
+    for name in ["PATH", "IFS", "BASH_ENV"] {
+        sandbox.run_with_stdin(&["add", name], "x").succeeds();
+        let load = load(&sandbox);
+        assert!(!load.text().contains("export A="), "{load}");
+        load.says(&format!("`{name}` has a name that would take the shell"));
+        sandbox.run(&["shell", "env", "direnv"]).exits(1).says(name);
+        sandbox.run(&["remove", name, "--yes"]).succeeds();
+    }
+    sandbox.run(&["revoke", "A"]).succeeds();
+    let load = load(&sandbox);
+    assert!(!load.text().contains("export A="), "{load}");
+    assert!(load.text().contains("export B="), "{load}");
+    sandbox.run_with_stdin(&["add", "NUL"], "a\0b").succeeds();
+    let load = self::load(&sandbox);
+    assert!(!load.text().contains("export B="), "{load}");
+    load.says("`NUL` holds a NUL byte");
+}
+
+#[test]
+fn a_locked_identity_is_a_note_and_no_question() {
+    let sandbox = Sandbox::locked().variable("KEYVAULT_PASSPHRASE_COMMAND", "touch ../asked");
+    sandbox.run_with_stdin(&["shell", "deny"], "").succeeds();
+    load(&sandbox).says_nothing();
+    // As if it had been allowed in another session.
+    let decisions = sandbox.home().join(".local/state/keyvault/shell");
+    let decision = fs::read_dir(&decisions).expect("listed").flatten().next();
+    let decision = decision.expect("one").path();
+    let record = fs::read_to_string(&decision).expect("read");
+    let id = "0".repeat(32);
+    fs::write(&decision, record.replace("null", &format!("\"{id}\""))).expect("written");
+
+    let first = load(&sandbox);
+
+    assert_eq!(first.stderr.lines().count(), 1);
+    let state = first.text().trim();
+    let state = state
+        .strip_prefix("export KEYVAULT_SHELL_STATE=")
+        .expect("remembered");
+    let state = state.trim_matches('\'').to_owned();
+    first.says("your identity is locked; run `keyvault unlock`");
+    // Once: the shell knows that it was told.
+    let sandbox = sandbox.variable("KEYVAULT_SHELL_STATE", state);
+    assert_eq!(load(&sandbox).says_nothing().text(), "");
+    assert!(
+        !sandbox.root().join("asked").exists(),
+        "a command was asked"
+    );
+}
+
+#[test]
+fn a_decision_on_no_vault_is_refused() {
+    let sandbox = Sandbox::empty();
+    sandbox.refused(&["shell", "allow"]).exits(3);
+    sandbox.refused(&["shell", "deny", "nowhere"]).exits(3);
 }

@@ -1,0 +1,205 @@
+//! `keyvault shell env`: what the hooks run as the folder changes, and direnv.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use anyhow::Result;
+use zeroize::Zeroizing;
+
+use crate::child::environment::{can_carry, is_dangerous};
+use crate::context::{Context, canonical};
+use crate::error::Error;
+use crate::name::SecretName;
+use crate::seal::digest::{Digest, ShortDigest};
+use crate::secret_value::SecretValue;
+use crate::shell_code::{self, Language, Loaded};
+use crate::store::allowance::{Allowance, Allowances};
+use crate::vault::layers::Layers;
+use crate::vault::selection::Selection;
+
+/// Who wants the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    /// Which asks on its own whether it may, and puts back what was.
+    Direnv,
+}
+
+type Wanted<'a> = BTreeMap<&'a SecretName, &'a SecretValue>;
+
+/// What is told, once: the same again is not.
+#[derive(Clone)]
+struct News {
+    text: String,
+    is_warning: bool,
+}
+
+impl News {
+    fn note(text: String) -> Self {
+        Self {
+            text,
+            is_warning: false,
+        }
+    }
+
+    fn of(error: &Error, place: &str) -> Self {
+        let hint = error
+            .hint()
+            .map_or_else(String::new, |hint| format!("; {hint}"));
+        Self {
+            text: format!("`{place}` is not loaded: {error}{hint}"),
+            is_warning: true,
+        }
+    }
+
+    fn mark(&self) -> ShortDigest {
+        Digest::of(self.text.as_bytes()).short()
+    }
+
+    fn tell(&self, cx: &Context) {
+        if self.is_warning {
+            cx.ui.warn(&self.text);
+        } else {
+            cx.ui.note(&self.text);
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// For direnv, whatever kept the secrets from being loaded. For a hook none but those
+/// of the answer: what went wrong is told, and the prompt comes.
+pub fn run(shell: Shell, cx: &Context) -> Result<()> {
+    let code = match shell {
+        Shell::Bash => follow(Language::Bash, cx)?,
+        Shell::Zsh => follow(Language::Zsh, cx)?,
+        Shell::Fish => follow(Language::Fish, cx)?,
+        Shell::Direnv => {
+            let layers = cx.open_layers(&cx.store()?)?;
+            shell_code::exports(Language::Bash, &choose(Language::Bash, &layers, cx)?)
+        }
+    };
+    let mut out = io::stdout().lock();
+    let written = out.write_all(&code).and_then(|()| out.flush());
+    Ok(written.map_err(Error::Output)?)
+}
+
+/// Brings a shell from what is loaded to what should be where it is.
+fn follow(language: Language, cx: &Context) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let state = cx.value_of_variable(shell_code::STATE);
+    let state = state.and_then(|state| state.into_string().ok());
+    let now = state.map_or_else(Loaded::default, |state| Loaded::parse(&state));
+    let from = cx.working_folder()?;
+    let found = find(&from, cx);
+    let (wanted, news) = match &found {
+        Ok(None) => (Wanted::new(), None),
+        Ok(Some((place, layers))) => match choose(language, layers, cx) {
+            Ok(wanted) => {
+                let news = format!("loaded {} from `{place}`", secrets(wanted.len()));
+                (wanted, Some(News::note(news)))
+            }
+            Err(error) => (Wanted::new(), Some(News::of(&error, place))),
+        },
+        Err(news) => (Wanted::new(), Some(news.clone())),
+    };
+    if wanted.is_empty() && !now.variables.is_empty() {
+        let count = secrets(now.variables.len());
+        cx.ui.note(&format!("unloaded {count}"));
+    }
+    let told = news.as_ref().map(News::mark);
+    if let Some(news) = news.filter(|_| told != now.told) {
+        news.tell(cx);
+    }
+    let inherited = |name: &SecretName| Some(cx.value_of_variable(name.as_str())?.into_vec());
+    let (code, _) = shell_code::change(language, &now, told, &wanted, inherited);
+    Ok(code)
+}
+
+fn secrets(count: usize) -> String {
+    match count {
+        1 => "1 secret".to_owned(),
+        count => format!("{count} secrets"),
+    }
+}
+
+/// Opens the vault of the project that a folder is in, if it is to be loaded, and
+/// says where it is.
+///
+/// # Errors
+///
+/// Why one that is there is not loaded, unless a person wanted that.
+fn find(from: &Path, cx: &Context) -> Result<Option<(String, Layers)>, News> {
+    let store = match cx.project_store(from) {
+        Ok(None) => return Ok(None),
+        Ok(Some(store)) => store,
+        Err(error) => return Err(News::of(&error, &cx.brief(from))),
+    };
+    let place = cx.brief(store.path());
+    let failed = |error: Error| News::of(&error, &place);
+    let path = canonical(store.path()).map_err(failed)?;
+    let decisions = Allowances::below(cx.state_folder().as_deref());
+    let allowed = match path.and_then(|path| decisions.of(&path)) {
+        Some(Allowance::Allowed(vault)) => vault,
+        Some(Allowance::Denied) => return Ok(None),
+        None => {
+            return Err(News::note(format!(
+                "`{place}` is not loaded; `keyvault shell allow` lets shells load it, and `keyvault shell deny` ends this note"
+            )));
+        }
+    };
+    if !cx.is_unlocked().map_err(failed)? {
+        return Err(News::note(format!(
+            "`{place}` is not loaded: your identity is locked; run `keyvault unlock`"
+        )));
+    }
+    let layers = cx.open_layers(&store).map_err(failed)?;
+    if layers
+        .environments()
+        .any(|environment| environment.vault != allowed)
+    {
+        return Err(News {
+            text: format!(
+                "`{place}` is not loaded: another vault was allowed here; if you know why, run `keyvault shell allow`"
+            ),
+            is_warning: true,
+        });
+    }
+    Ok(Some((place, layers)))
+}
+
+/// Chooses what `exec` would pass on.
+///
+/// # Errors
+///
+/// [`Error::NotForShell`], and those of [`Selection::of`].
+fn choose<'a>(language: Language, layers: &'a Layers, cx: &Context) -> Result<Wanted<'a>, Error> {
+    let all = Selection {
+        only: &[],
+        except: &[],
+        tags: &[],
+        maps: Vec::new(),
+    };
+    let chosen = all.of(layers, cx.now())?.chosen;
+    for secret in &chosen {
+        let refused = |what| {
+            Err(Error::NotForShell {
+                name: secret.name.clone(),
+                what,
+            })
+        };
+        if language.owns(secret.name) || is_dangerous(secret.name.as_str()) {
+            return refused("has a name that would take the shell or its programs over");
+        }
+        if !can_carry(secret.value) {
+            return refused("holds a NUL byte, which no environment variable can carry");
+        }
+    }
+    let wanted = chosen.iter().map(|secret| (secret.name, secret.value));
+    Ok(wanted.collect())
+}
