@@ -10,8 +10,8 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::completions::Shell;
 use crate::commands::{
-    add, completions, doctor, env, exec, get, identity, import, init, list, lock, man, migrate,
-    remove, revoke, rotate, shell, status, trust, unlock,
+    add, clipboard_guard, completions, doctor, env, exec, get, identity, import, init, list, lock,
+    man, migrate, remove, revoke, rotate, shell, status, trust, unlock,
 };
 use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
@@ -182,6 +182,8 @@ enum Command {
     Completions(With<completions::CompletionsArgs>),
     Man(With<man::ManArgs>),
     Shell(With<shell::ShellArgs>),
+    #[command(hide = true)]
+    ClipboardGuard(With<clipboard_guard::ClipboardGuardArgs>),
 }
 
 fn is_option(argument: &OsStr) -> bool {
@@ -281,6 +283,7 @@ impl Cli {
             Command::Status(with) => return status::run(&with.args, cx),
             Command::Doctor(with) => return doctor::run(&with.args, cx),
             Command::Completions(with) => completions::run(&with.args),
+            Command::ClipboardGuard(with) => clipboard_guard::run(&with.args, cx),
             Command::Shell(with) => shell::run(&with.args, cx),
             Command::Man(with) => man::run(&with.args, cx, command()),
         }
@@ -311,6 +314,7 @@ impl Command {
             Self::Completions(with) => &mut with.global,
             Self::Man(with) => &mut with.global,
             Self::Shell(with) => &mut with.global,
+            Self::ClipboardGuard(with) => &mut with.global,
         }
     }
 }

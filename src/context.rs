@@ -6,6 +6,7 @@
 //! and what was pinned.
 
 mod at_hand;
+pub mod clipboard;
 mod folders;
 pub mod identity;
 pub mod import;
@@ -664,6 +665,11 @@ fn variable(name: &str) -> Option<OsString> {
 /// Returns the arguments of the command line, the program's name included.
 pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os()
+}
+
+/// Returns where this program is.
+fn this_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
 }
 
 /// Returns the name of the shell that wants a line completed.

@@ -284,6 +284,8 @@ pub enum Error {
         name: SecretName,
         what: &'static str,
     },
+    /// A value that does not go to the clipboard.
+    NotForClipboard { name: SecretName, what: String },
     /// There is no such program.
     ProgramNotFound { program: String },
     /// The program cannot be executed.
@@ -793,6 +795,11 @@ impl Error {
                 Code::Other,
                 format!("`{name}` {what}, and nothing is loaded into a shell with it"),
                 Some(format!("remove it, or run programs by `keyvault exec --except {name}`")),
+            ),
+            Self::NotForClipboard { name, what } => (
+                Code::Other,
+                format!("`{name}` does not go to the clipboard: {what}"),
+                Some(format!("run `keyvault get {name}` to have it on stdout")),
             ),
             Self::ProgramNotFound { program } => (
                 Code::ProgramNotFound,

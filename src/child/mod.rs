@@ -2,6 +2,7 @@
 //! and `KEYVAULT_PASSPHRASE_COMMAND` name, and git, which is asked. The only place where a
 //! process is made.
 
+pub mod clipboard;
 mod dangerous;
 pub mod environment;
 pub mod git;

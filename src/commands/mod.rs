@@ -4,6 +4,7 @@
 //! a command file is in the wrong place.
 
 pub mod add;
+pub mod clipboard_guard;
 pub mod completions;
 pub mod doctor;
 pub mod env;

@@ -359,6 +359,10 @@ fn errors() -> Vec<Error> {
             name: name(),
             what: "holds a NUL byte, which no environment variable can carry",
         },
+        Error::NotForClipboard {
+            name: name(),
+            what: "it holds a NUL byte, which cannot be pasted".to_owned(),
+        },
         Error::ProgramNotFound {
             program: "nmp".to_owned(),
         },
@@ -412,7 +416,7 @@ fn errors() -> Vec<Error> {
         Error::VaultExists { .. } | Error::LockHeld { .. } | Error::Interrupted => {}
         Error::Dangerous { .. } | Error::NulInValue { .. } => {}
         Error::EnvironmentTooLarge { .. } | Error::ProgramNotFound { .. } => {}
-        Error::NotForShell { .. } => {}
+        Error::NotForShell { .. } | Error::NotForClipboard { .. } => {}
         Error::CannotExecute { .. } | Error::Exec(_) => {}
     };
     all.iter().for_each(listed);
@@ -558,6 +562,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY --env dev`
       1   `STRIPE_KEY` holds a NUL byte, which no environment variable can carry, and nothing is loaded into a shell with it
           remove it, or run programs by `keyvault exec --except STRIPE_KEY`
+      1   `STRIPE_KEY` does not go to the clipboard: it holds a NUL byte, which cannot be pasted
+          run `keyvault get STRIPE_KEY` to have it on stdout
     127   no program `nmp`
     127   no program `npm start`
           pass the program and its arguments as words of their own, or run a shell: `keyvault exec -- sh -c '…'`

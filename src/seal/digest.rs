@@ -99,10 +99,32 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Hashes a value, to know it again for a while: of one that a person thought of,
+    /// that is no more of a secret than the value.
+    pub fn of_value(value: &SecretValue) -> Self {
+        Self::of(value.expose())
+    }
+
     /// Returns the form that lists of ancestors hold.
     pub fn short(&self) -> ShortDigest {
         let (first, _) = self.0.split_first_chunk().expect("a digest has 32 bytes");
         ShortDigest(*first)
+    }
+}
+
+/// A digest of bytes that come piece by piece.
+#[derive(Default)]
+pub struct Digester(Sha256);
+
+impl Digester {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Returns the digest of all of them.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
     }
 }
 

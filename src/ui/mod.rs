@@ -1,6 +1,7 @@
 //! What a person or a program is told: answers on stdout, news on stderr, and
 //! nothing else.
 
+pub mod clipboard;
 pub mod failure;
 pub mod prompt;
 pub mod table;

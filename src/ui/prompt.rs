@@ -126,7 +126,8 @@ impl Ui {
     }
 }
 
-fn terminal() -> Option<File> {
+/// Opens the terminal of this process, if it has one.
+pub fn terminal() -> Option<File> {
     OpenOptions::new()
         .read(true)
         .write(true)

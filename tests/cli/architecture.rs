@@ -32,14 +32,24 @@ const OWNERS: [(&str, &[&str]); 12] = [
     ("saphyr_parser::", &["interchange/read/yaml.rs"]),
     ("toml_parser::", &["interchange/read/toml.rs"]),
     ("std::env", &["context.rs"]),
-    ("Command::new", &["child/mod.rs", "child/git.rs", "cli.rs"]),
+    (
+        "Command::new",
+        &[
+            "child/mod.rs",
+            "child/clipboard.rs",
+            "child/git.rs",
+            "cli.rs",
+        ],
+    ),
     ("directories::", &["context/folders.rs"]),
     ("SystemTime::now", &["context.rs"]),
 ];
 
 /// Where a value is exposed, and how often. Each is a place to review: a change
 /// here is a change of who sees plaintext.
-const EXPOSURES: [(&str, usize); 11] = [
+const EXPOSURES: [(&str, usize); 13] = [
+    // To the clipboard's tool, by stdin.
+    ("child/clipboard.rs", 1),
     // What is handed over, and the search for NUL, which must not be.
     ("child/environment.rs", 2),
     // An identity's file and its text for the session's cache.
@@ -47,11 +57,13 @@ const EXPOSURES: [(&str, usize); 11] = [
     // Into another value that refers to it, and into a file that is exported.
     ("dotenv/scope.rs", 1),
     ("dotenv/write.rs", 1),
-    ("seal/digest.rs", 1),
+    ("seal/digest.rs", 2),
     ("seal/identity.rs", 3),
     // Into code for a shell, quoted.
     ("shell_code.rs", 1),
     ("store/session.rs", 1),
+    // To the clipboard's terminal.
+    ("ui/clipboard.rs", 1),
     // Out.
     ("ui/mod.rs", 1),
     // Into the envelope, and out in JSON.

@@ -4,6 +4,7 @@
 
 mod add;
 mod architecture;
+mod clipboard;
 mod doctor;
 mod environments;
 mod exec;
