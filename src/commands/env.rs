@@ -1,5 +1,8 @@
 //! `keyvault env`: the environments of a vault.
 
+mod copy;
+mod diff;
+
 use std::io::{self, Write};
 
 use anyhow::Result;
@@ -11,7 +14,7 @@ use crate::store::pin::Pin;
 use crate::ui::{Report, table};
 use crate::vault::VaultId;
 
-/// Make, list and remove environments
+/// Make, list, compare and remove environments, and copy secrets between them
 #[derive(clap::Args)]
 pub struct EnvArgs {
     #[command(subcommand)]
@@ -28,6 +31,20 @@ enum EnvCommand {
     /// List the environments
     #[command(visible_alias = "ls")]
     List,
+    /// Copy secrets from one environment to another
+    Copy(copy::CopyArgs),
+    /// Show how two environments differ, by names and never by values
+    ///
+    /// The exit code is 0 whether they do or not.
+    Diff {
+        /// One environment
+        #[arg(value_name = "A")]
+        first: EnvironmentName,
+
+        /// The other
+        #[arg(value_name = "B")]
+        second: EnvironmentName,
+    },
     /// Remove an environment with all its secrets
     #[command(visible_alias = "rm")]
     Remove {
@@ -49,6 +66,8 @@ pub fn run(args: &EnvArgs, cx: &Context) -> Result<()> {
     match &args.command {
         EnvCommand::Create { name } => create(name, cx),
         EnvCommand::List => list(cx),
+        EnvCommand::Copy(args) => copy::run(args, cx),
+        EnvCommand::Diff { first, second } => diff::run(first, second, cx),
         EnvCommand::Remove { name, yes } => remove(name, *yes, cx),
     }
 }

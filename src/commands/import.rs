@@ -83,11 +83,23 @@ pub struct ImportArgs {
     dry_run: bool,
 }
 
+/// What to do with secrets that are there with another value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum ConflictArg {
+pub enum ConflictArg {
     Ask,
     Skip,
     Rotate,
+}
+
+impl ConflictArg {
+    /// Returns what that means as long as nobody was asked.
+    pub fn unasked(arg: Option<Self>) -> OnConflict {
+        match arg {
+            None | Some(Self::Ask) => OnConflict::Refuse,
+            Some(Self::Skip) => OnConflict::Skip,
+            Some(Self::Rotate) => OnConflict::Rotate,
+        }
+    }
 }
 
 fn prefix(text: &str) -> Result<String, String> {
@@ -168,11 +180,7 @@ impl ImportArgs {
     }
 
     fn on_conflict(&self) -> OnConflict {
-        match self.on_conflict {
-            None | Some(ConflictArg::Ask) => OnConflict::Refuse,
-            Some(ConflictArg::Skip) => OnConflict::Skip,
-            Some(ConflictArg::Rotate) => OnConflict::Rotate,
-        }
+        ConflictArg::unasked(self.on_conflict)
     }
 
     /// Writes the command that removes what this one left.
@@ -239,9 +247,22 @@ fn settle(args: &ImportArgs, plan: Plan, to: &EnvironmentName, cx: &Context) -> 
     if names.is_empty() {
         return Ok(args.on_conflict());
     }
+    Ok(ask_about(names, to, cx)?)
+}
+
+/// Asks whether secrets that are there may have other values.
+///
+/// # Errors
+///
+/// [`Error::ImportConflict`] where nobody can be asked; [`Error::Declined`].
+pub fn ask_about(
+    names: Vec<SecretName>,
+    to: &EnvironmentName,
+    cx: &Context,
+) -> Result<OnConflict, Error> {
     if !cx.ui.can_ask() {
         let environment = to.clone();
-        return Err(Error::ImportConflict { names, environment }.into());
+        return Err(Error::ImportConflict { names, environment });
     }
     let (first, more) = names.split_at(names.len().min(NAMES_IN_QUESTION));
     let first: Vec<_> = first.iter().map(SecretName::as_str).collect();

@@ -83,6 +83,7 @@ fn page(command: &Command) -> (String, Vec<u8>) {
 /// Mends what the generator leaves: it fills what help has in lines, ends lines in
 /// blanks, and writes letters that roff knows by their number alone (groff_char(7)).
 fn polished(page: &str) -> String {
+    let page = page.replace(".br\n\n.br\n", ".sp\n");
     let mut out = String::with_capacity(page.len());
     let mut is_verbatim = false;
     for line in page.lines() {

@@ -43,6 +43,11 @@ impl Layers {
         self.0.last().expect("there is at least one environment")
     }
 
+    /// Takes the one on top, where the others are not needed.
+    pub fn into_top(mut self) -> Environment {
+        self.0.pop().expect("there is at least one environment")
+    }
+
     /// Returns the secrets that can be seen from the top, by name.
     pub fn secrets(&self) -> BTreeMap<&SecretName, Layered<'_>> {
         let layered = self.0.iter().flat_map(|environment| {

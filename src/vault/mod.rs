@@ -6,6 +6,8 @@
 //! file with members of its own and is read and written alone.
 
 pub mod attention;
+pub mod compare;
+pub mod copy;
 pub mod document;
 pub mod import;
 pub mod layers;

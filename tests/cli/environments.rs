@@ -1,6 +1,10 @@
+use std::fs;
+
 use insta::assert_snapshot;
 
-use crate::sandbox::{Sandbox, value_of};
+use crate::hostile::with_a_reader;
+use crate::sandbox::{Sandbox, Transcript, value_of};
+use crate::terminal::Terminal;
 
 #[test]
 fn each_has_secrets_of_its_own() {
@@ -172,4 +176,144 @@ fn what_other_tools_mean_by_e_is_answered() {
     keyvault: hint: set it as in `KEYVAULT_ENV=dev` or `KEYVAULT_ENV=base,dev`
     [exit 2]
     ");
+}
+
+/// A project with `dev` and `prod`: `SAME` is the same in both, `KEY` is not, and each
+/// has one of its own.
+fn two() -> Sandbox {
+    let sandbox = Sandbox::with_secrets(&["SAME", "KEY", "DEV_ONLY"]);
+    sandbox.run(&["env", "create", "prod"]).succeeds();
+    for (name, value) in [
+        ("SAME", value_of("SAME")),
+        ("KEY", value_of("another")),
+        ("PROD_ONLY", value_of("PROD_ONLY")),
+    ] {
+        let add = [
+            "add",
+            name,
+            "-e",
+            "prod",
+            "--tag",
+            "live",
+            "--description",
+            "what it is",
+        ];
+        sandbox.run_with_stdin(&add, value).succeeds();
+    }
+    sandbox
+}
+
+#[test]
+fn are_compared_by_names_and_never_by_values() {
+    let sandbox = two();
+
+    assert_snapshot!(sandbox.run(&["env", "diff", "dev", "prod"]), @"
+    --- stdout ---
+    NAME       DIFFERENCE
+    DEV_ONLY   only in dev
+    KEY        another value
+    PROD_ONLY  only in prod
+    SAME       same value
+    [exit 0]
+    ");
+    assert_eq!(
+        sandbox.run(&["env", "diff", "prod", "dev", "-q"]).text(),
+        "DEV_ONLY\nKEY\nPROD_ONLY\n"
+    );
+    let json = sandbox.run(&["env", "diff", "dev", "prod", "--json"]);
+    assert_snapshot!(json.succeeds().text(), @r#"{"schema":1,"first":"dev","second":"prod","only_first":["DEV_ONLY"],"only_second":["PROD_ONLY"],"different":["KEY"],"same":["SAME"]}"#);
+    sandbox
+        .refused(&["env", "diff", "dev", "prd"])
+        .exits(3)
+        .says("did you mean");
+}
+
+fn copy(sandbox: &Sandbox, options: &[&str]) -> Transcript {
+    let mut arguments = vec!["env", "copy", "prod", "dev"];
+    arguments.extend(options);
+    sandbox.run(&arguments)
+}
+
+#[test]
+fn secrets_are_copied_with_what_is_known_of_them() {
+    let sandbox = two();
+    sandbox
+        .run_with_stdin(&["add", "GONE", "-e", "prod"], "x")
+        .succeeds();
+    sandbox.run(&["revoke", "GONE", "-e", "prod"]).succeeds();
+
+    assert_snapshot!(copy(&sandbox, &["--on-conflict", "skip"]), @"
+    --- stderr ---
+    keyvault: warning: `GONE` is revoked and was left out
+    copied from `prod` to `dev`: 1 added, 1 unchanged, 1 skipped
+    [exit 0]
+    ");
+    assert_eq!(
+        sandbox.run(&["get", "PROD_ONLY"]).text(),
+        value_of("PROD_ONLY")
+    );
+    assert_eq!(sandbox.run(&["get", "KEY"]).text(), value_of("KEY"));
+    assert_eq!(
+        sandbox.run(&["list", "--tag", "live", "-q"]).text(),
+        "PROD_ONLY\n"
+    );
+
+    copy(&sandbox, &["--on-conflict", "rotate", "--only", "K*"])
+        .succeeds()
+        .says("1 rotated");
+    assert_eq!(sandbox.run(&["get", "KEY"]).text(), value_of("another"));
+    assert_eq!(
+        sandbox.run(&["get", "KEY@previous"]).text(),
+        value_of("KEY")
+    );
+}
+
+#[test]
+fn a_copy_that_is_refused_changes_nothing() {
+    let sandbox = two();
+    for (arguments, code, words) in [
+        (&["env", "copy", "prod", "dev"][..], 7, "`KEY`"),
+        (&["env", "copy", "prod", "prod"], 2, "to itself"),
+        (&["env", "copy", "prd", "dev"], 3, "did you mean"),
+        (&["env", "copy", "prod", "new"], 3, "no environment `new`"),
+        (
+            &["env", "copy", "prod", "dev", "--only", "NONE"],
+            3,
+            "`NONE`",
+        ),
+    ] {
+        sandbox.refused(arguments).exits(code).says(words);
+    }
+    let made = ["env", "copy", "prod", "new", "--create-env"];
+    sandbox.run(&made).succeeds().says("3 added");
+    // A value that was revoked there is not taken again by way of a copy.
+    sandbox.run(&["revoke", "KEY", "-e", "new"]).succeeds();
+    let again = ["env", "copy", "prod", "new", "--on-conflict", "rotate"];
+    sandbox.refused(&again).exits(5);
+}
+
+#[test]
+fn who_could_not_read_the_original_is_named_before_a_copy() {
+    let sandbox = two();
+    let identity = fs::read_to_string(sandbox.identity()).expect("read");
+    let file = fs::read(sandbox.dev()).expect("read");
+    fs::write(sandbox.dev(), with_a_reader(&identity, &file)).expect("written");
+    sandbox.run(&["list"]).succeeds();
+    let arguments = ["env", "copy", "prod", "dev", "--only", "PROD_ONLY"];
+
+    let refused = sandbox.refused(&arguments);
+    assert_snapshot!(refused, @"
+    --- stderr ---
+    keyvault: error: `Let reader, who cannot open prod, read 1 of its secrets?` was not asked: there is no terminal, or input is switched off
+    keyvault: hint: pass `--yes` to say yes beforehand
+    [exit 2]
+    ");
+    let mut terminal = Terminal::start(&sandbox, &arguments);
+    terminal.expect("Let reader, who cannot open prod, read 1 of its secrets? [y/N] ");
+    terminal.enter("n");
+    assert_eq!(terminal.end().code, Some(1));
+    sandbox.run(&["get", "PROD_ONLY"]).exits(3);
+
+    copy(&sandbox, &["--only", "PROD_ONLY", "--yes"]).succeeds();
+    sandbox.run(&["get", "PROD_ONLY"]).succeeds();
 }

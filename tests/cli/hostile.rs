@@ -125,7 +125,7 @@ impl Stranger {
 }
 
 /// Makes the state that follows a vault file of one member: a reader has joined.
-fn with_a_reader(identity_file: &str, file: &[u8]) -> Vec<u8> {
+pub fn with_a_reader(identity_file: &str, file: &[u8]) -> Vec<u8> {
     let reader = age::x25519::Identity::generate().to_public();
     let digest = hex(&Sha256::digest(file));
     forge::resigned(identity_file, file, |document| {

@@ -1,0 +1,204 @@
+//! `keyvault env copy`.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::commands::add::confirm_creation;
+use crate::commands::import::{ConflictArg, ask_about};
+use crate::context::{Context, Founding};
+use crate::error::Error;
+use crate::name::{EnvironmentName, SecretName};
+use crate::store::VaultStore;
+use crate::ui::Report;
+use crate::vault::Environment;
+use crate::vault::compare::members_without;
+use crate::vault::copy::Copies;
+use crate::vault::import::{OnConflict, Plan};
+use crate::vault::layers::Layers;
+use crate::vault::selection::{NamePattern, Selection};
+
+/// Copy secrets from one environment to another
+///
+/// All of them or none: their values in use, with descriptions, tags and expiry, and
+/// without earlier versions. What was revoked is left out. Whoever is a member of the
+/// other environment can read the copies: those who could not before are named first,
+/// and you are asked.
+#[derive(clap::Args)]
+pub struct CopyArgs {
+    /// Where the secrets are
+    #[arg(value_name = "FROM")]
+    from: EnvironmentName,
+
+    /// Where they are to be as well
+    #[arg(value_name = "TO")]
+    to: EnvironmentName,
+
+    /// Copy only these secrets: names, or patterns with `*` and `?`
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    only: Vec<NamePattern>,
+
+    /// Leave these secrets out: names, or patterns with `*` and `?`
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    except: Vec<NamePattern>,
+
+    /// What to do with secrets that are there with another value: ask, skip or
+    /// rotate [default: ask; without a terminal nothing is copied then]
+    #[arg(long, value_name = "WHAT", hide_possible_values = true)]
+    on_conflict: Option<ConflictArg>,
+
+    /// Make the other environment if there is none of this name
+    #[arg(long)]
+    create_env: bool,
+
+    /// Do not ask whether the other environment's members may read the copies
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever kept the secrets from being copied, and then none was.
+pub fn run(args: &CopyArgs, cx: &Context) -> Result<()> {
+    let (from, to) = (&args.from, &args.to);
+    if from == to {
+        return Err(Error::Usage {
+            message: format!("`{from}` cannot be copied to itself"),
+            hint: "name two environments; `keyvault env list` shows those there are".to_owned(),
+        }
+        .into());
+    }
+    let store = cx.store()?;
+    store.require(from)?;
+    let exists = store.has(to)?;
+    if !exists {
+        confirm_creation(args.create_env, cx, &store, to)?;
+    }
+    let source = Layers::new(vec![cx.open(&store, from)?.environment()?]);
+    let names = choose(args, &source, cx)?;
+    let target = exists.then(|| cx.open(&store, to)?.environment());
+    let target = target.transpose()?;
+    if let Some(target) = &target {
+        cx.check_writer(target)?;
+        confirm_readers(args, target, source.top(), names.len(), cx)?;
+    }
+    let copies = Copies::of(source.into_top(), &names);
+    let on_conflict = settle(args, &copies, target.as_ref(), cx)?;
+    drop(target);
+    let plan = save(to, copies, &on_conflict, &store, cx)?;
+    Ok(cx.ui.outcome(&Copied {
+        from,
+        to,
+        added: &plan.added,
+        rotated: &plan.rotated,
+        unchanged: &plan.unchanged,
+        skipped: &plan.skipped,
+    })?)
+}
+
+/// Chooses as `exec` does.
+fn choose(args: &CopyArgs, source: &Layers, cx: &Context) -> Result<Vec<SecretName>, Error> {
+    let selection = Selection {
+        only: &args.only,
+        except: &args.except,
+        tags: &[],
+        maps: Vec::new(),
+    };
+    let selected = selection.of(source, cx.now())?;
+    for name in &selected.revoked {
+        cx.ui.warn(&format!("`{name}` is revoked and was left out"));
+    }
+    let chosen = selected.chosen.iter();
+    Ok(chosen.map(|secret| secret.name.clone()).collect())
+}
+
+/// Asks whether those may read the copies who cannot read the originals.
+fn confirm_readers(
+    args: &CopyArgs,
+    target: &Environment,
+    source: &Environment,
+    count: usize,
+    cx: &Context,
+) -> Result<(), Error> {
+    let readers = members_without(target, source);
+    if args.yes || readers.is_empty() || count == 0 {
+        return Ok(());
+    }
+    let names: Vec<&str> = readers.iter().map(|member| member.name.as_str()).collect();
+    let question = format!(
+        "Let {}, who cannot open {}, read {count} of its secrets?",
+        names.join(", "),
+        source.name
+    );
+    cx.ui.confirm(&question, "--yes")
+}
+
+/// Decides what to do with conflicts, before the vault is locked.
+fn settle(
+    args: &CopyArgs,
+    copies: &Copies,
+    target: Option<&Environment>,
+    cx: &Context,
+) -> Result<OnConflict, Error> {
+    let on_conflict = ConflictArg::unasked(args.on_conflict);
+    let Some(target) = target else {
+        return Ok(on_conflict);
+    };
+    let plan = target.plan_import(&copies.values, &on_conflict)?;
+    if plan.conflicts.is_empty() {
+        return Ok(on_conflict);
+    }
+    ask_about(plan.conflicts, &target.name, cx)
+}
+
+fn save(
+    to: &EnvironmentName,
+    copies: Copies,
+    on_conflict: &OnConflict,
+    store: &VaultStore,
+    cx: &Context,
+) -> Result<Plan, Error> {
+    if !store.has(to)? {
+        match cx.found(store, to, Founding::Environment, None) {
+            // Another keyvault came first, with the same in mind.
+            Ok(_) | Err(Error::EnvironmentExists { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    cx.edit(store, to, |environment, author| {
+        environment.copy_in(copies, on_conflict, author)
+    })
+}
+
+#[derive(Serialize)]
+struct Copied<'a> {
+    from: &'a EnvironmentName,
+    to: &'a EnvironmentName,
+    added: &'a [SecretName],
+    rotated: &'a [SecretName],
+    unchanged: &'a [SecretName],
+    skipped: &'a [SecretName],
+}
+
+impl Report for Copied<'_> {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let counts = [
+            ("added", self.added.len()),
+            ("rotated", self.rotated.len()),
+            ("unchanged", self.unchanged.len()),
+            ("skipped", self.skipped.len()),
+        ];
+        let counts = counts.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<_> = counts
+            .map(|(what, count)| format!("{count} {what}"))
+            .collect();
+        let what = match counts.is_empty() {
+            true => "nothing".to_owned(),
+            false => counts.join(", "),
+        };
+        writeln!(out, "copied from `{}` to `{}`: {what}", self.from, self.to)
+    }
+}
