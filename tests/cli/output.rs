@@ -46,6 +46,9 @@ fn nor_is_one_that_never_came() {
         &["list"],
         &["exec", "--dry-run"],
         &["exec", "--dry-run", "--json"],
+        &["completions", "fish"],
+        &["man"],
+        &["shell", "bash"],
         &["--help"],
     ] {
         let (reader, writer) = pipe().expect("made");
@@ -76,6 +79,10 @@ fn a_full_disk_is_one() {
         &["identity"],
         &["--help"],
         &["env", "list"],
+        &["env", "diff", "dev", "dev"],
+        &["completions", "bash"],
+        &["man"],
+        &["shell", "zsh"],
         &["exec", "--dry-run"],
     ] {
         let mut command = sandbox.command(arguments);

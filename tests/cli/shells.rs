@@ -415,6 +415,26 @@ fn a_hook_loads_and_puts_back_in_fish() {
 }
 
 #[test]
+fn what_a_command_changes_is_there_at_the_next_prompt_of_other_shells() {
+    for (shell, option, hook) in [
+        ("zsh", "-f", "eval \"$(keyvault shell zsh)\""),
+        ("fish", "--no-config", "keyvault shell fish | source"),
+    ] {
+        let Some(path) = tool(shell) else { continue };
+        let sandbox = Sandbox::with_secrets(&["A"])
+            .variable("TERM", "xterm")
+            .variable("NO_COLOR", "1");
+        let mut terminal = Terminal::program(&sandbox, &[text(&path), option, "-i"]);
+        terminal.enter(hook);
+        terminal.expect("is not loaded; `keyvault shell allow`");
+        terminal.enter("keyvault shell allow");
+        terminal.expect("loaded 1 secret from");
+        terminal.enter("keyvault shell deny");
+        terminal.expect("unloaded 1 secret");
+    }
+}
+
+#[test]
 fn direnv_loads_exact_values() {
     let Some(direnv) = tool("direnv") else { return };
     let mut sandbox = allowed();

@@ -10,7 +10,8 @@ _keyvault_hook() {
     [[ $- == *e* ]] || return "$keyvault_status"
 }
 
-# What a command of keyvault changes is there at the next prompt.
+# What a command of keyvault changes is there at the next prompt. (bash tells nobody
+# which command was run.)
 function keyvault {
     _keyvault_folder=
     command keyvault "$@"

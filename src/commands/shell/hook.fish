@@ -9,8 +9,9 @@ if status is-interactive
     end
 
     # What a command of keyvault changes is there at the next prompt.
-    function keyvault --wraps keyvault
-        set -g __keyvault_folder
-        command keyvault $argv
+    function __keyvault_preexec --on-event fish_preexec
+        if string match --quiet '*keyvault*' -- $argv
+            set -g __keyvault_folder
+        end
     end
 end

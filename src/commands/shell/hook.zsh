@@ -12,11 +12,12 @@ _keyvault_hook() {
 }
 
 # What a command of keyvault changes is there at the next prompt.
-function keyvault {
-    typeset -g _keyvault_folder=
-    command keyvault "$@"
+_keyvault_preexec() {
+    emulate -L zsh
+    [[ $3 != *keyvault* ]] || typeset -g _keyvault_folder=
 }
 
 autoload -Uz add-zsh-hook
 add-zsh-hook precmd _keyvault_hook
 add-zsh-hook chpwd _keyvault_hook
+add-zsh-hook preexec _keyvault_preexec

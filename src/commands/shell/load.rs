@@ -46,14 +46,18 @@ impl News {
         }
     }
 
+    fn warning(text: String) -> Self {
+        Self {
+            text,
+            is_warning: true,
+        }
+    }
+
     fn of(error: &Error, place: &str) -> Self {
         let hint = error
             .hint()
             .map_or_else(String::new, |hint| format!("; {hint}"));
-        Self {
-            text: format!("`{place}` is not loaded: {error}{hint}"),
-            is_warning: true,
-        }
+        Self::warning(format!("`{place}` is not loaded: {error}{hint}"))
     }
 
     fn mark(&self) -> ShortDigest {
@@ -138,7 +142,8 @@ fn find(from: &Path, cx: &Context) -> Result<Option<(String, Layers)>, News> {
     let store = match cx.project_store(from) {
         Ok(None) => return Ok(None),
         Ok(Some(store)) => store,
-        Err(error) => return Err(News::of(&error, &cx.brief(from))),
+        // The same in every folder below, so that it is told once.
+        Err(error) => return Err(News::warning(format!("nothing is loaded here: {error}"))),
     };
     let place = cx.brief(store.path());
     let failed = |error: Error| News::of(&error, &place);
@@ -163,12 +168,9 @@ fn find(from: &Path, cx: &Context) -> Result<Option<(String, Layers)>, News> {
         .environments()
         .any(|environment| environment.vault != allowed)
     {
-        return Err(News {
-            text: format!(
-                "`{place}` is not loaded: another vault was allowed here; if you know why, run `keyvault shell allow`"
-            ),
-            is_warning: true,
-        });
+        return Err(News::warning(format!(
+            "`{place}` is not loaded: another vault was allowed here; if you know why, run `keyvault shell allow`"
+        )));
     }
     Ok(Some((place, layers)))
 }
