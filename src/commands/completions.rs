@@ -3,12 +3,14 @@
 //! The script of a shell calls keyvault at each press of the tab key, as
 //! `KEYVAULT_COMPLETE=SHELL keyvault -- WORD…` with the words up to the cursor. The
 //! answer is a line for each word that fits, with its description behind a tab; or
-//! one line with nothing but a tab and a number, where the word at that place,
-//! counted from 0, is a program's that is to be completed as ever.
+//! one line with a tab in front: `files` behind it, where the shell itself knows best,
+//! or a number, where the word at that place, counted from 0, begins the line of
+//! another program.
 
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::builder::PossibleValue;
@@ -26,6 +28,9 @@ use crate::vault::secret::SecretReference;
 use crate::vault::selection::NamePattern;
 
 const NAME: &str = "keyvault";
+
+/// Stands for whatever files there are; no name begins so.
+const FILES: &str = "\tfiles";
 
 const INSTALL: &str = "\
 Install it:
@@ -113,7 +118,8 @@ pub fn answer(shell: Shell, words: Vec<OsString>, root: Command, cx: &Context) {
         }
         Some(_) => Ok(()),
         None => {
-            let mut root = with_candidates(root, &words, cx);
+            let knows_files = matches!(shell, Shell::Bash | Shell::Zsh | Shell::Fish);
+            let mut root = with_candidates(root, &words, knows_files, cx);
             let folder = cx.working_folder().ok();
             let folder = folder.as_deref();
             match shell {
@@ -136,6 +142,13 @@ pub fn answer(shell: Shell, words: Vec<OsString>, root: Command, cx: &Context) {
 /// Writes the candidates; of a word that is not begun yet, options only where there
 /// is nothing else.
 fn write(candidates: &[CompletionCandidate], is_begun: bool, out: &mut Vec<u8>) -> io::Result<()> {
+    let is_files = |one: &CompletionCandidate| {
+        let value = one.get_value().as_encoded_bytes();
+        value.ends_with(FILES.as_bytes())
+    };
+    if candidates.iter().any(is_files) {
+        return writeln!(out, "{FILES}");
+    }
     let is_option =
         |one: &CompletionCandidate| one.get_value().as_encoded_bytes().starts_with(b"-");
     let all = is_begun || candidates.iter().all(is_option);
@@ -207,7 +220,7 @@ fn takes_next(command: &Command, word: &str) -> bool {
 
 /// Adds what values fit to every argument that takes the name of an environment or
 /// a secret, except where a new one is to be named.
-fn with_candidates(root: Command, words: &[OsString], cx: &Context) -> Command {
+fn with_candidates(root: Command, words: &[OsString], knows_files: bool, cx: &Context) -> Command {
     let store = cx.store().ok();
     let environments = store.as_ref().and_then(|store| store.environments().ok());
     let secrets = match &store {
@@ -217,6 +230,7 @@ fn with_candidates(root: Command, words: &[OsString], cx: &Context) -> Command {
     let names = Names {
         environments: texts(environments.unwrap_or_default()),
         secrets: texts(secrets),
+        knows_files,
     };
     names.add_to(root)
 }
@@ -248,6 +262,7 @@ enum Meant {
     Environment,
     Secret,
     Mapping,
+    File,
     Other,
 }
 
@@ -266,6 +281,8 @@ impl Meant {
             Self::Secret
         } else if is(&[TypeId::of::<Mapping>()]) {
             Self::Mapping
+        } else if is(&[TypeId::of::<PathBuf>()]) {
+            Self::File
         } else {
             Self::Other
         }
@@ -278,6 +295,8 @@ const NEW: [&str; 2] = ["add", "create"];
 struct Names {
     environments: Vec<String>,
     secrets: Vec<String>,
+    /// Whether the shell completes files itself.
+    knows_files: bool,
 }
 
 impl Names {
@@ -288,7 +307,8 @@ impl Names {
             Meant::Environment => arg.add(candidates(self.environments.clone())),
             Meant::Secret => arg.add(candidates(self.secrets.clone())),
             Meant::Mapping => arg.add(mappings(self.secrets.clone())),
-            Meant::Other => arg,
+            Meant::File if self.knows_files => arg.add(ArgValueCompleter::new(files)),
+            Meant::File | Meant::Other => arg,
         });
         command.mut_subcommands(|command| self.add_to(command))
     }
@@ -296,6 +316,13 @@ impl Names {
 
 fn candidates(names: Vec<String>) -> ArgValueCandidates {
     ArgValueCandidates::new(move || names.iter().map(CompletionCandidate::new).collect())
+}
+
+fn files(typed: &OsStr) -> Vec<CompletionCandidate> {
+    if typed.as_encoded_bytes().starts_with(b"-") {
+        return Vec::new();
+    }
+    vec![CompletionCandidate::new(FILES)]
 }
 
 /// Completes the secret behind `VAR=`.

@@ -51,6 +51,7 @@ fn each_place_is_completed_by_what_fits_there() {
         (&["env", "remove", ""], "dev prod"),
         (&["rot"], "rotate"),
         (&["completions", "f"], "fish"),
+        (&["import", "--dr"], "--dry-run"),
         (&["--no"], "--no-input"),
         // What is to be new has no name yet.
         (&["add", "S"], ""),
@@ -58,6 +59,21 @@ fn each_place_is_completed_by_what_fits_there() {
         (&["nonsense", "S"], ""),
     ] {
         assert_eq!(fitting(&sandbox, words), wanted, "{words:?}");
+    }
+}
+
+#[test]
+fn files_are_left_to_the_shell() {
+    let sandbox = Sandbox::new();
+
+    for words in [
+        &["import", ""][..],
+        &["add", "A", "--from-file", "x"],
+        &["add", "A", "--from-file=x"],
+        &["--vault", ""],
+        &["get", "-i", "~/x"],
+    ] {
+        assert_eq!(complete(&sandbox, words).text(), "\tfiles\n", "{words:?}");
     }
 }
 
@@ -130,6 +146,7 @@ fn an_identity_behind_a_passphrase_is_not_asked_for() {
 #[test]
 fn bash_completes() {
     let sandbox = Sandbox::with_secrets(&["STRIPE_KEY"]);
+    fs::write(sandbox.project().join("fo o"), "").expect("written");
     let Some(bash) = tool("bash") else { return };
     let mut bash = Terminal::program(&sandbox, &[text(&bash), "--norc", "--noprofile", "-i"]);
     bash.prompt();
@@ -147,6 +164,8 @@ fn bash_completes() {
             "keyvault exec --map A=STRIPE_KEY ",
         ),
         ("keyvault exec -- keyvaul", "keyvault exec -- keyvault "),
+        ("keyvault import f", "keyvault import fo\\ o "),
+        ("keyvault add A --from-file=f", "--from-file=fo\\ o "),
     ] {
         bash.send(format!("{typed}\t"));
         bash.expect(wanted);
@@ -157,6 +176,7 @@ fn bash_completes() {
 #[test]
 fn zsh_completes() {
     let sandbox = Sandbox::with_secrets(&["STRIPE_KEY"]);
+    fs::write(sandbox.project().join("fo o"), "").expect("written");
     let Some(zsh) = tool("zsh") else { return };
     let mut zsh = Terminal::program(&sandbox, &[text(&zsh), "-f", "-i"]);
     zsh.enter("PS1='%# '; autoload -Uz compinit; compinit -D -u; unsetopt zle_bracketed_paste");
@@ -166,6 +186,8 @@ fn zsh_completes() {
         ("keyvault get ST", "RIPE_KEY"),
         ("keyvault exec --only=ST", "RIPE_KEY"),
         ("keyvault exec -- keyvaul", "keyvault"),
+        ("keyvault import f", "o\\ o"),
+        ("keyvault add A --from-file=f", "o\\ o"),
     ] {
         zsh.send(format!("{typed}\t"));
         zsh.expect(wanted);
@@ -176,16 +198,21 @@ fn zsh_completes() {
 #[test]
 fn fish_completes() {
     let sandbox = Sandbox::with_secrets(&["STRIPE_KEY"]);
+    fs::write(sandbox.project().join("fo o"), "").expect("written");
     let Some(fish) = tool("fish") else { return };
     let script = "keyvault completions fish | source
         complete --do-complete 'keyvault get ST'
         complete --do-complete 'keyvault exec --only=ST'
+        complete --do-complete 'keyvault import f'
+        complete --do-complete 'keyvault add A --from-file=f'
         complete --do-complete 'keyvault exec -e dev -- keyvault rot' | string replace -r '\\t.*' ''";
     let mut fish = Terminal::program(&sandbox, &[text(&fish), "--no-config", "-c", script]);
 
     assert_snapshot!(fish.end(), @"
     STRIPE_KEY
     --only=STRIPE_KEY
+    fo o
+    --from-file=fo o
     rotate
     [exit 0]
     ");

@@ -29,6 +29,10 @@ _keyvault_complete() {
     local line value
     while IFS= read -r line; do
         value=${line%%$'\t'*}
+        if [[ $line == $'\tfiles' ]]; then
+            compopt -o default 2>/dev/null || COMPREPLY=($(compgen -f -- "${2##*=}"))
+            return
+        fi
         if [[ ! $value ]]; then
             # Here stands another program's line.
             _keyvault_hand_over "${starts[${line#$'\t'}]:-$COMP_CWORD}" "$2"

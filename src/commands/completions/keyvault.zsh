@@ -7,6 +7,11 @@ _keyvault() {
     for line in "${lines[@]}"; do
         [[ -n $line ]] || continue
         value=${line%%$'\t'*}
+        if [[ $line == $'\tfiles' ]]; then
+            [[ $PREFIX != --*=* ]] || compset -P 1 '*='
+            _files
+            return
+        fi
         if [[ -z $value ]]; then
             # Here stands another program's line.
             local -i start=${line#$'\t'}
