@@ -95,6 +95,11 @@ pub enum Error {
         hint: &'static str,
     },
 
+    /// A text has references that cannot be filled in. At least one.
+    Unfilled { path: PathBuf, misfits: Vec<Misfit> },
+    /// What stands where a plaintext file should go is not replaced.
+    InTheWay { path: PathBuf, what: &'static str },
+
     /// No vault was found.
     NoVault { from: PathBuf },
     /// No vault is where the caller said.
@@ -104,6 +109,11 @@ pub enum Error {
         name: EnvironmentName,
         vault: PathBuf,
         closest: Option<EnvironmentName>,
+    },
+    /// A reference is to an environment that was not asked for.
+    NotALayer {
+        environment: EnvironmentName,
+        layers: Vec<EnvironmentName>,
     },
     /// The vault has several environments and none was named.
     WhichEnvironment { names: Vec<EnvironmentName> },
@@ -292,6 +302,38 @@ pub enum Error {
     CannotExecute { program: String, source: io::Error },
     /// Any of the others, where it kept `exec` from starting its program.
     Exec(Box<Error>),
+}
+
+/// What is wrong at one place of a text.
+#[derive(Debug)]
+pub struct Misfit {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in it, from 1, where that can be told.
+    pub column: Option<usize>,
+    /// What it is.
+    pub error: Error,
+}
+
+impl Misfit {
+    /// Takes down what is wrong at a line and a column.
+    pub fn at((line, column): (usize, usize), error: Error) -> Self {
+        Self {
+            line,
+            column: Some(column),
+            error,
+        }
+    }
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.line)?;
+        if let Some(column) = self.column {
+            write!(f, ":{column}")?;
+        }
+        write!(f, " {}", self.error)
+    }
 }
 
 /// Where an identity came from.
@@ -541,6 +583,13 @@ impl Error {
             Self::Declined => (Code::Other, "not done".to_owned(), None),
             Self::BadValue { what, hint } => (Code::Usage, (*what).to_owned(), Some((*hint).to_owned())),
 
+            Self::Unfilled { path, misfits } => unfilled(path, misfits),
+            Self::InTheWay { path, what } => (
+                Code::Conflict,
+                format!("`{}` is not replaced: {what}", shown(path)),
+                Some("nothing was written; name another file, or leave `--output` away to write to stdout".to_owned()),
+            ),
+
             Self::NoVault { from } => (
                 Code::Missing,
                 format!("no vault in `{}` or above it, and no personal one", shown(from)),
@@ -559,6 +608,14 @@ impl Error {
                     None => format!("run `keyvault env list` to see those there are, or `keyvault env create {name}`"),
                 }),
             ),
+            Self::NotALayer { environment, layers } => {
+                let names: Vec<_> = layers.iter().map(EnvironmentName::as_str).collect();
+                (
+                    Code::Missing,
+                    format!("environment `{environment}` was not asked for, and a reference opens no other than `{}`", names.join("`, `")),
+                    Some(format!("if it is to be opened, name it: `--env {environment},{}`", names.join(","))),
+                )
+            }
             Self::WhichEnvironment { names } => (
                 Code::Missing,
                 "there is no environment `dev` to fall back on, and none was named".to_owned(),
@@ -851,6 +908,40 @@ pub fn lacking(names: &[SecretName], environment: &EnvironmentName) -> String {
     format!("`.env.example` lists {named}{more}, which environment `{environment}` lacks")
 }
 
+/// One line for each place, as compilers have them, with the exit code and the hint
+/// of the first.
+fn unfilled(path: &Path, misfits: &[Misfit]) -> (Code, String, Option<String>) {
+    let mut message = match misfits.len() {
+        1 => format!("one reference in `{}` cannot be filled in", shown(path)),
+        count => format!(
+            "{count} references in `{}` cannot be filled in",
+            shown(path)
+        ),
+    };
+    for misfit in misfits {
+        message.push_str(&format!("\n  {misfit}"));
+        if let Error::NoSecret {
+            closest: Some(closest),
+            ..
+        } = &misfit.error
+            && misfits.len() > 1
+        {
+            message.push_str(&format!(" (did you mean `{closest}`?)"));
+        }
+    }
+    let first = misfits.first().map(|misfit| &misfit.error);
+    let words = first.expect("at least one is wrong").words();
+    let is_said = misfits.len() > 1
+        && matches!(
+            first,
+            Some(Error::NoSecret {
+                closest: Some(_),
+                ..
+            })
+        );
+    (words.code, message, words.hint.filter(|_| !is_said))
+}
+
 fn dangerous(secrets: &[(SecretName, SecretName)]) -> (Code, String, Option<String>) {
     let joined = |names: &mut dyn Iterator<Item = &SecretName>, quote: &str, between: &str| {
         let names = names.map(|name| format!("{quote}{name}{quote}"));
@@ -873,7 +964,7 @@ fn dangerous(secrets: &[(SecretName, SecretName)]) -> (Code, String, Option<Stri
     };
     let all = joined(&mut secrets.iter().map(|(variable, _)| variable), "", ",");
     let hint = format!("{instead}, or pass `--allow-dangerous {all}` if that is what you want");
-    (Code::ExecFailed, message, Some(hint))
+    (Code::Usage, message, Some(hint))
 }
 
 fn why_unasked(forbidden: bool) -> &'static str {

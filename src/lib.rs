@@ -11,7 +11,7 @@
 //! | 1 | `name` `secret_value` `timestamp` `quote` | types that are valid by construction; how values are written for others |
 //! | 2 | `error` | what can go wrong, with words, hint and exit code |
 //! | 3 | `seal` | age envelopes, identities, signatures, digests |
-//! | 4 | `vault` `dotenv` `migration` `shell_code` | environments, secrets, versions, rosters, the file format; the `.env` grammar; what a project with `.env` files has; what a shell is told |
+//! | 4 | `vault` `dotenv` `migration` `shell_code` `template` | environments, secrets, versions, rosters, the file format; the `.env` grammar; what a project with `.env` files has; what a shell is told; references in texts |
 //! | 5 | `store` `child` `hardening` `interchange` | files, locks, pins, the session's cache; programs that are started; other tools' forms |
 //! | 6 | `ui` | answers, news, prompts, last words |
 //! | 7 | `context` | where everything comes from; the only reader of `std::env` |
@@ -37,6 +37,7 @@ mod seal;
 mod secret_value;
 mod shell_code;
 mod store;
+mod template;
 mod text;
 mod timestamp;
 mod ui;

@@ -41,24 +41,33 @@ impl Context {
     ///
     /// As [`Plaintext::read`], and [`Error::Usage`] for what looks like a value.
     pub fn read_plaintext(&self, path: &Path) -> Result<Plaintext> {
-        if path == "-" {
-            return Plaintext::read_stdin(FILE_MAX);
-        }
         // Where a value was typed it is not repeated, with its name or without.
         let name = path.as_os_str().as_bytes();
         let looks_like_value =
             name.contains(&b'=') || !name.iter().any(|byte| b"./".contains(byte));
-        if looks_like_value && !path.exists() {
+        if looks_like_value && path != "-" && !path.exists() {
             return Err(Error::Usage {
                 message: "no file has this name; if it is a value, it is never taken from the command line".to_owned(),
                 hint: "name a file, or run `keyvault add NAME` and type the value".to_owned(),
             });
         }
+        self.read_text(path, FILE_MAX)
+    }
+
+    /// Reads what a person names: a file, a pipe, or stdin where it is `-`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plaintext::read`].
+    pub fn read_text(&self, path: &Path, limit: u64) -> Result<Plaintext> {
+        if path == "-" {
+            return Plaintext::read_stdin(limit);
+        }
         let note = || {
             let text = format!("waiting for somebody to write into `{}`", shown(path));
             self.ui.note(&text);
         };
-        Plaintext::read(path, FILE_MAX, &mut { note })
+        Plaintext::read(path, limit, &mut { note })
     }
 
     /// Asks git about a file; `None` where there is no git, or no work tree of this

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use insta::assert_snapshot;
 
-use super::{Error, Fault, Origin, Surprise};
+use super::{Error, Fault, Misfit, Origin, Surprise};
 use crate::name::{EnvironmentName, MemberName, SecretName};
 
 fn name() -> SecretName {
@@ -104,6 +104,23 @@ fn surprises() -> Vec<Surprise> {
     all
 }
 
+/// One fault in a line each: a name that is not there, and what may have been meant.
+fn unfilled(closest: &[Option<&str>]) -> Error {
+    let misfits = closest.iter().enumerate().map(|(at, closest)| Misfit {
+        line: at + 1,
+        column: (at == 0).then_some(7),
+        error: Error::NoSecret {
+            name: "STRYPE_KEY".parse().expect("a name"),
+            environment: dev(),
+            closest: closest.map(|name| name.parse().expect("a name")),
+        },
+    });
+    Error::Unfilled {
+        path: path("app.tpl"),
+        misfits: misfits.collect(),
+    }
+}
+
 fn errors() -> Vec<Error> {
     let file = || path("/project/.keyvault/dev.age");
     let vault = || path("/project/.keyvault");
@@ -148,6 +165,16 @@ fn errors() -> Vec<Error> {
         Error::BadValue {
             what: "what is wrong",
             hint: "what to do",
+        },
+        unfilled(&[Some("STRIPE_KEY")]),
+        unfilled(&[Some("STRIPE_KEY"), None]),
+        Error::InTheWay {
+            path: path("/project/.env"),
+            what: "it is a symbolic link",
+        },
+        Error::NotALayer {
+            environment: "prod".parse().expect("a name"),
+            layers: vec!["base".parse().expect("a name"), dev()],
         },
         Error::NoVault {
             from: path("/project"),
@@ -418,6 +445,8 @@ fn errors() -> Vec<Error> {
         Error::EnvironmentTooLarge { .. } | Error::ProgramNotFound { .. } => {}
         Error::NotForShell { .. } | Error::NotForClipboard { .. } => {}
         Error::CannotExecute { .. } | Error::Exec(_) => {}
+        Error::Unfilled { .. } | Error::InTheWay { .. } => {}
+        Error::NotALayer { .. } => {}
     };
     all.iter().for_each(listed);
     all
@@ -459,6 +488,16 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       1   not done
       2   what is wrong
           what to do
+      3   one reference in `app.tpl` cannot be filled in
+      1:7 no secret named `STRYPE_KEY` in environment `dev`
+          did you mean `STRIPE_KEY`?
+      3   2 references in `app.tpl` cannot be filled in
+      1:7 no secret named `STRYPE_KEY` in environment `dev` (did you mean `STRIPE_KEY`?)
+      2 no secret named `STRYPE_KEY` in environment `dev`
+      7   `/project/.env` is not replaced: it is a symbolic link
+          nothing was written; name another file, or leave `--output` away to write to stdout
+      3   environment `prod` was not asked for, and a reference opens no other than `base`, `dev`
+          if it is to be opened, name it: `--env prod,base,dev`
       3   no vault in `/project` or above it, and no personal one
           run `keyvault init` to make one here
       3   no vault at `/a b`
@@ -550,11 +589,11 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       7   another keyvault has kept `/project/.keyvault` locked for 30 seconds
           nothing was changed; run it again once the other is done
     130   interrupted
-    125   a secret named `PATH` would take the program over, and is not passed on
+      2   a secret named `PATH` would take the program over, and is not passed on
           leave out what you do not need with `--except PATH`, or pass `--allow-dangerous PATH` if that is what you want
-    125   a secret named `PATH` would take the program over, and is not passed on
+      2   a secret named `PATH` would take the program over, and is not passed on
           map to other names, or leave out, what you do not need, or pass `--allow-dangerous PATH` if that is what you want
-    125   secrets named `NODE_OPTIONS`, `PATH` would take the program over, and are not passed on
+      2   secrets named `NODE_OPTIONS`, `PATH` would take the program over, and are not passed on
           leave out what you do not need with `--except NODE_OPTIONS,PATH`, or pass `--allow-dangerous NODE_OPTIONS,PATH` if that is what you want
     125   the value of `STRIPE_KEY` holds a NUL byte, which no environment variable can carry
           leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY --env dev`

@@ -9,6 +9,7 @@ pub mod folder;
 pub mod identity_file;
 pub mod ignore_file;
 pub mod manifest;
+pub mod output_file;
 pub mod pin;
 pub mod plaintext;
 pub mod project;

@@ -1,4 +1,4 @@
-//! Plaintext that is imported: read once, and removed once it is in the vault.
+//! Plaintext that a person names: read once, and removed once it is in the vault.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
@@ -25,7 +25,7 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 /// What stdin is called in messages.
 const STDIN: &str = "stdin";
 
-/// What is to be imported.
+/// What was read.
 pub struct Plaintext {
     path: PathBuf,
     bytes: Zeroizing<Vec<u8>>,
@@ -103,10 +103,7 @@ impl Plaintext {
         read.map_err(Error::io("read", path))?;
         if bytes.len() as u64 > most {
             let what = if most == limit {
-                format!(
-                    "more than {} MiB, which no list of secrets has",
-                    limit >> 20
-                )
+                format!("more than {} MiB", limit >> 20)
             } else {
                 "it grew while it was read".to_owned()
             };
@@ -114,7 +111,7 @@ impl Plaintext {
                 path: path.to_owned(),
                 place: None,
                 what,
-                hint: None,
+                hint: Some("nothing was done; name the right file"),
             });
         }
         Ok(Self {

@@ -130,6 +130,39 @@ impl Ui {
             .map_err(Error::Output)
     }
 
+    /// Tells whether what is given out goes to a terminal, where it is seen.
+    pub fn shows_answers(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Gives out a text with values in it: its exact bytes, or as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`].
+    pub fn reveal_text(&self, text: &SecretValue) -> Result<()> {
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            schema: u32,
+            text: ValueToWrite<'a>,
+        }
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Human => out.write_all(text.expose()),
+            Format::Json => {
+                let answer = Answer {
+                    schema: SCHEMA,
+                    text: ValueToWrite(text),
+                };
+                let mut bytes = to_wiped_json(&answer, |length| length + 1);
+                bytes.push(b'\n');
+                out.write_all(&bytes)
+            }
+        }
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)
+    }
+
     /// Gives out values as JSON, each under the words it was asked for by, and
     /// written as in the file.
     ///

@@ -52,7 +52,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -63,6 +62,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Fault;
 use crate::name::{EnvironmentName, MemberName, Remark, SecretName, Tag};
+use crate::quote::ByteCount;
 use crate::seal::digest::{Digest, Fingerprint, ShortDigest};
 use crate::seal::signature::{Domain, Signature, Signer};
 use crate::secret_value::SecretValue;
@@ -373,20 +373,6 @@ pub fn to_wiped_json(
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity(length.0)));
     serde_json::to_writer(&mut *bytes, data).expect("it has a JSON form");
     bytes
-}
-
-/// Counts what would be written.
-struct ByteCount(usize);
-
-impl io::Write for ByteCount {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// The document as it is written. It is private, and `S` stands for secrets to be

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::name::{SecretName, closest};
+use crate::name::{EnvironmentName, SecretName, closest};
+use crate::secret_value::SecretValue;
+use crate::timestamp::Timestamp;
 use crate::vault::Environment;
-use crate::vault::secret::Secret;
+use crate::vault::secret::{Secret, VersionSelector};
 
 /// At least one environment, the last on top.
 pub struct Layers(Vec<Environment>);
@@ -98,5 +100,37 @@ impl Layers {
             )
             .cloned(),
         })
+    }
+
+    /// Returns the value that a reference means: one seen from the top, or one of
+    /// the layer that it names. No other environment is opened for it: who wrote the
+    /// reference would decide what is taken from the vault.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotALayer`]; [`Error::NoSecret`]; [`Error::Revoked`] and the others
+    /// for what is not served.
+    pub fn serve(
+        &self,
+        environment: Option<&EnvironmentName>,
+        name: &SecretName,
+        now: Timestamp,
+    ) -> Result<&SecretValue> {
+        let (secret, environment) = match environment {
+            None => {
+                let found = self.secret(name)?;
+                (found.secret, &found.environment.name)
+            }
+            Some(wanted) => {
+                let layer = self.0.iter().find(|layer| layer.name == *wanted);
+                let layer = layer.ok_or_else(|| Error::NotALayer {
+                    environment: wanted.clone(),
+                    layers: self.0.iter().map(|layer| layer.name.clone()).collect(),
+                })?;
+                (layer.secret(name)?, &layer.name)
+            }
+        };
+        let (_, value) = secret.serve(name, VersionSelector::Current, environment, now)?;
+        Ok(value)
     }
 }

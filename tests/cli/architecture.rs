@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 11] = [
     &["name", "secret_value", "timestamp", "quote"],
     &["error"],
     &["seal"],
-    &["vault", "dotenv", "migration", "shell_code"],
+    &["vault", "dotenv", "migration", "shell_code", "template"],
     &["store", "child", "hardening", "interchange"],
     &["ui"],
     &["context"],
@@ -47,11 +47,13 @@ const OWNERS: [(&str, &[&str]); 12] = [
 
 /// Where a value is exposed, and how often. Each is a place to review: a change
 /// here is a change of who sees plaintext.
-const EXPOSURES: [(&str, usize); 13] = [
+const EXPOSURES: [(&str, usize); 15] = [
     // To the clipboard's tool, by stdin.
     ("child/clipboard.rs", 1),
     // What is handed over, and the search for NUL, which must not be.
     ("child/environment.rs", 2),
+    // Into the file that `-o` names.
+    ("commands/plaintext.rs", 1),
     // An identity's file and its text for the session's cache.
     ("context/identity.rs", 3),
     // Into another value that refers to it, and into a file that is exported.
@@ -64,8 +66,10 @@ const EXPOSURES: [(&str, usize); 13] = [
     ("store/session.rs", 1),
     // To the clipboard's terminal.
     ("ui/clipboard.rs", 1),
+    // Into a text, in the place of a reference.
+    ("template.rs", 1),
     // Out.
-    ("ui/mod.rs", 1),
+    ("ui/mod.rs", 2),
     // Into the envelope, and out in JSON.
     ("vault/document.rs", 1),
     // Whether a rotation changes anything.

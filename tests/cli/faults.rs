@@ -667,6 +667,26 @@ fn run_blind(sandbox: &Sandbox, strace: &Path, file: &Path, arguments: &[&str]) 
     transcript
 }
 
+/// With a value that is not the canary, because it is to be in the file.
+#[test]
+fn a_file_that_is_rendered_is_the_old_one_or_the_new_one() {
+    let Some(strace) = tool("strace") else { return };
+    let mut sandbox = Sandbox::new();
+    sandbox.add("A", "made up");
+    sandbox.write("app.tpl", "new: {{ A }}\n");
+    let file = sandbox.write("app.yml", "old\n");
+    fs::set_permissions(file, Permissions::from_mode(0o600)).expect("set");
+    let command = &["render", "app.tpl", "-o", "app.yml"];
+    let story = Story {
+        command,
+        questions: &[&["render", "app.yml"]],
+        again: Some(command),
+        follows: false,
+        ..Story::of(sandbox, strace)
+    };
+    story.is_whole_or_not_there(|call, _| call.changes);
+}
+
 #[test]
 fn init_does_not_replace_an_identity_that_it_cannot_see() {
     let Some(strace) = strace_that_sees_names() else {

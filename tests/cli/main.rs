@@ -30,6 +30,7 @@ mod programs;
 mod prompts;
 mod readme;
 mod remove;
+mod render;
 mod revoke;
 mod rotate;
 mod sandbox;
