@@ -10,8 +10,8 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::completions::Shell;
 use crate::commands::{
-    add, clipboard_guard, completions, doctor, env, exec, get, identity, import, init, list, lock,
-    man, migrate, remove, render, revoke, rotate, shell, status, trust, unlock,
+    add, clipboard_guard, completions, doctor, env, exec, export, get, identity, import, init,
+    list, lock, man, migrate, remove, render, revoke, rotate, shell, status, trust, unlock,
 };
 use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
@@ -167,6 +167,7 @@ enum Command {
     List(With<list::ListArgs>),
     #[command(visible_aliases = ["run", "x"])]
     Exec(With<exec::ExecArgs>),
+    Export(With<export::ExportArgs>),
     Render(With<render::RenderArgs>),
     Rotate(With<rotate::RotateArgs>),
     Revoke(With<revoke::RevokeArgs>),
@@ -272,6 +273,7 @@ impl Cli {
             Command::Get(with) => get::run(&with.args, cx),
             Command::List(with) => list::run(&with.args, cx),
             Command::Exec(with) => exec::run(&with.args, cx),
+            Command::Export(with) => export::run(&with.args, cx),
             Command::Render(with) => render::run(&with.args, cx),
             Command::Rotate(with) => rotate::run(&with.args, cx),
             Command::Revoke(with) => revoke::run(&with.args, cx),
@@ -302,6 +304,7 @@ impl Command {
             Self::Get(with) => &mut with.global,
             Self::List(with) => &mut with.global,
             Self::Exec(with) => &mut with.global,
+            Self::Export(with) => &mut with.global,
             Self::Render(with) => &mut with.global,
             Self::Rotate(with) => &mut with.global,
             Self::Revoke(with) => &mut with.global,

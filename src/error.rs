@@ -95,6 +95,12 @@ pub enum Error {
         hint: &'static str,
     },
 
+    /// A format has no form for a value.
+    Uncarried {
+        name: SecretName,
+        format: &'static str,
+        what: String,
+    },
     /// A text has references that cannot be filled in. At least one.
     Unfilled { path: PathBuf, misfits: Vec<Misfit> },
     /// What stands where a plaintext file should go is not replaced.
@@ -583,6 +589,11 @@ impl Error {
             Self::Declined => (Code::Other, "not done".to_owned(), None),
             Self::BadValue { what, hint } => (Code::Usage, (*what).to_owned(), Some((*hint).to_owned())),
 
+            Self::Uncarried { name, format, what } => (
+                Code::Other,
+                format!("the value of `{name}` cannot be written as `{format}`: {what}"),
+                Some(format!("nothing was written; leave it out with `--except {name}`, or take another format: `json` has any text, `k8s` any bytes")),
+            ),
             Self::Unfilled { path, misfits } => unfilled(path, misfits),
             Self::InTheWay { path, what } => (
                 Code::Conflict,

@@ -50,6 +50,36 @@ pub fn shell(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
     })
 }
 
+/// Writes one word of fish, in single quotes, in which `\\` and `\'` are the only
+/// escapes (fish's documentation, "Quotes"). Any bytes but NUL.
+///
+/// # Errors
+///
+/// As `out` does.
+pub fn fish(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    between(b"'", bytes, out, |byte| match byte {
+        b'\'' => Some(br"\'"),
+        b'\\' => Some(br"\\"),
+        _ => None,
+    })
+}
+
+/// Writes a value of systemd's environment files, in double quotes, in which a
+/// backslash keeps `"`, `\`, `` ` `` and `$` (systemd.exec(5), `EnvironmentFile=`).
+///
+/// # Errors
+///
+/// As `out` does.
+pub fn systemd(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    between(b"\"", bytes, out, |byte| match byte {
+        b'"' => Some(br#"\""#),
+        b'\\' => Some(br"\\"),
+        b'`' => Some(br"\`"),
+        b'$' => Some(br"\$"),
+        _ => None,
+    })
+}
+
 /// Writes a JSON string with its quotes (RFC 8259, section 7).
 ///
 /// # Errors
@@ -172,7 +202,14 @@ mod tests {
     fn a_quote_does_not_end_a_word() {
         let text = br#"it's a "\$`"#;
         assert_eq!(written(|out| shell(text, out)), r#"'it'\''s a "\$`'"#);
-        assert_eq!(written(|out| shell(b"", out)), "''");
+        assert_eq!(written(|out| fish(text, out)), r#"'it\'s a "\\$`'"#);
+        assert_eq!(written(|out| systemd(text, out)), r#""it's a \"\\\$\`""#);
+        for quoted in [
+            written(|out| shell(b"", out)),
+            written(|out| fish(b"", out)),
+        ] {
+            assert_eq!(quoted, "''");
+        }
     }
 
     #[test]

@@ -99,16 +99,7 @@ pub fn admit<'a>(
         .extract_if(.., is_kept)
         .map(|secret| secret.variable)
         .collect();
-    let is_refused = |secret: &&Chosen<'_>| {
-        is_dangerous(secret.variable.as_str()) && !rules.allow_dangerous.contains(secret.variable)
-    };
-    let refused = secrets.iter().filter(is_refused);
-    let refused: Vec<_> = refused
-        .map(|secret| (secret.variable.clone(), secret.name.clone()))
-        .collect();
-    if !refused.is_empty() {
-        return Err(Error::Dangerous { secrets: refused });
-    }
+    refuse_dangerous(secrets, rules.allow_dangerous)?;
     match secrets.iter().find(|secret| !can_carry(secret.value)) {
         Some(secret) => Err(Error::NulInValue {
             name: secret.name.clone(),
@@ -116,6 +107,25 @@ pub fn admit<'a>(
         }),
         None => Ok(kept),
     }
+}
+
+/// Refuses secrets whose variables take programs over.
+///
+/// # Errors
+///
+/// [`Error::Dangerous`].
+pub fn refuse_dangerous(secrets: &[Chosen<'_>], allowed: &[SecretName]) -> Result<()> {
+    let is_refused = |secret: &&Chosen<'_>| {
+        is_dangerous(secret.variable.as_str()) && !allowed.contains(secret.variable)
+    };
+    let refused = secrets.iter().filter(is_refused);
+    let refused: Vec<_> = refused
+        .map(|secret| (secret.variable.clone(), secret.name.clone()))
+        .collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Dangerous { secrets: refused })
 }
 
 /// Says which secret it was that made the environment too large for the system,

@@ -9,6 +9,7 @@ pub mod completions;
 pub mod doctor;
 pub mod env;
 pub mod exec;
+pub mod export;
 pub mod get;
 pub mod identity;
 pub mod import;

@@ -1,5 +1,5 @@
-//! Where `render` puts what it makes, which has values in it: to stdout, or into a file
-//! of its owner alone.
+//! Where `export` and `render` put what they make, which has values in it: to stdout,
+//! or into a file of its owner alone.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Result, shown};
 use crate::secret_value::SecretValue;
-use crate::store::output_file::OutputFile;
+use crate::store::output_file::{Access, OutputFile};
 use crate::ui::{Format, Report};
 
 /// Where it goes.
@@ -22,6 +22,15 @@ pub struct OutputArgs {
     /// Do not ask first
     #[arg(short, long)]
     yes: bool,
+}
+
+/// Whether a file that is there already is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replacing {
+    /// Only if a person says so: it may have been written by hand.
+    Asked,
+    /// Without a question: it is made anew from what it was made from.
+    Silent,
 }
 
 impl OutputArgs {
@@ -44,11 +53,24 @@ impl OutputArgs {
     /// # Errors
     ///
     /// Those of [`crate::ui::Ui::confirm`].
-    fn confirm_showing(&self, cx: &Context, values: usize) -> Result<()> {
+    pub fn confirm_showing(&self, cx: &Context, values: usize) -> Result<()> {
         if values == 0 || self.yes || !cx.ui.shows_answers() {
             return Ok(());
         }
         let question = format!("Show {} on this terminal?", count(values));
+        cx.ui.confirm(&question, "--yes")
+    }
+
+    /// Asks whether a file may be replaced, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`crate::ui::Ui::confirm`].
+    pub fn confirm_replacing(&self, cx: &Context, place: &OutputFile) -> Result<()> {
+        if self.yes || !place.is_there() {
+            return Ok(());
+        }
+        let question = format!("Replace {}?", shown(place.path()));
         cx.ui.confirm(&question, "--yes")
     }
 
@@ -61,6 +83,7 @@ impl OutputArgs {
         &self,
         cx: &Context,
         place: Option<&OutputFile>,
+        replacing: Replacing,
         text: &SecretValue,
         values: usize,
     ) -> Result<()> {
@@ -68,7 +91,10 @@ impl OutputArgs {
             self.confirm_showing(cx, values)?;
             return cx.ui.reveal_text(text);
         };
-        place.write(text.expose())?;
+        if replacing == Replacing::Asked {
+            self.confirm_replacing(cx, place)?;
+        }
+        place.write(Access::Private, text.expose())?;
         if values > 0 {
             cx.ui.warn(&warning(cx, place.path(), values));
         }
@@ -108,7 +134,7 @@ fn count(values: usize) -> String {
 
 /// What was written into a file.
 #[derive(Serialize)]
-struct Written {
+pub struct Written {
     path: String,
     values: usize,
 }
@@ -119,6 +145,11 @@ impl Written {
             path: shown(path),
             values,
         }
+    }
+
+    /// Without a value.
+    pub fn example(path: &Path) -> Self {
+        Self::with(path, 0)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::commands::plaintext::OutputArgs;
+use crate::commands::plaintext::{OutputArgs, Replacing};
 use crate::context::Context;
 use crate::error::Error;
 use crate::secret_value::SecretValue;
@@ -69,7 +69,11 @@ pub fn run(args: &RenderArgs, cx: &Context) -> Result<()> {
             .note("there is no reference in it; `keyvault render --help` shows their forms");
     }
     let text = SecretValue::new(filled.bytes);
-    Ok(args
-        .output
-        .give_out(cx, place.as_ref(), &text, filled.references)?)
+    Ok(args.output.give_out(
+        cx,
+        place.as_ref(),
+        Replacing::Silent,
+        &text,
+        filled.references,
+    )?)
 }

@@ -166,6 +166,11 @@ fn errors() -> Vec<Error> {
             what: "what is wrong",
             hint: "what to do",
         },
+        Error::Uncarried {
+            name: name(),
+            format: "docker",
+            what: "it holds a line feed".to_owned(),
+        },
         unfilled(&[Some("STRIPE_KEY")]),
         unfilled(&[Some("STRIPE_KEY"), None]),
         Error::InTheWay {
@@ -445,7 +450,7 @@ fn errors() -> Vec<Error> {
         Error::EnvironmentTooLarge { .. } | Error::ProgramNotFound { .. } => {}
         Error::NotForShell { .. } | Error::NotForClipboard { .. } => {}
         Error::CannotExecute { .. } | Error::Exec(_) => {}
-        Error::Unfilled { .. } | Error::InTheWay { .. } => {}
+        Error::Uncarried { .. } | Error::Unfilled { .. } | Error::InTheWay { .. } => {}
         Error::NotALayer { .. } => {}
     };
     all.iter().for_each(listed);
@@ -488,6 +493,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       1   not done
       2   what is wrong
           what to do
+      1   the value of `STRIPE_KEY` cannot be written as `docker`: it holds a line feed
+          nothing was written; leave it out with `--except STRIPE_KEY`, or take another format: `json` has any text, `k8s` any bytes
       3   one reference in `app.tpl` cannot be filled in
       1:7 no secret named `STRYPE_KEY` in environment `dev`
           did you mean `STRIPE_KEY`?

@@ -1,4 +1,5 @@
-//! Files of other tools: `.env` in its dialects, flat JSON, YAML and TOML. Pure: what
-//! is read comes in as bytes.
+//! Files of other tools: `.env` in its dialects, flat JSON, YAML and TOML, and what
+//! services and shells read. Pure: what is read comes in as bytes.
 
 pub mod read;
+pub mod write;

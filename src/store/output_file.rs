@@ -3,10 +3,22 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Stat};
+use rustix::fs::{FileType, Mode, Stat};
 
 use crate::error::{Error, Result};
 use crate::store::folder::{Folder, is_regular_file};
+
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Its owner alone.
+    Private,
+    /// Whoever could read the one before, or everybody: for what is no secret.
+    Ordinary,
+}
+
+/// What a file that is no secret gets where there was none.
+const ORDINARY_MODE: Mode = Mode::from_raw_mode(0o644);
 
 /// A place for a file: nothing is there yet, or a regular file.
 pub struct OutputFile {
@@ -53,6 +65,11 @@ impl OutputFile {
         &self.path
     }
 
+    /// Tells whether there is a file.
+    pub fn is_there(&self) -> bool {
+        self.there.is_some()
+    }
+
     /// Tells whether the file that is there is this one.
     pub fn is(&self, path: &Path) -> bool {
         let status = rustix::fs::stat(path);
@@ -69,11 +86,18 @@ impl OutputFile {
     /// # Errors
     ///
     /// [`Error::Io`]; [`Error::InTheWay`]; [`Error::LockHeld`].
-    pub fn write(&self, bytes: &[u8]) -> Result<()> {
+    pub fn write(&self, access: Access, bytes: &[u8]) -> Result<()> {
         let lock = self.folder.lock(&mut || {})?;
         // While a person was asked, anything can have come here.
-        Self::at(&self.path)?;
-        lock.replace(&self.name, bytes)
+        let there = Self::at(&self.path)?.there;
+        match access {
+            Access::Private => lock.replace(&self.name, bytes),
+            Access::Ordinary => {
+                let mode =
+                    there.map_or(ORDINARY_MODE, |status| Mode::from_raw_mode(status.st_mode));
+                lock.replace_with_mode(&self.name, bytes, mode)
+            }
+        }
     }
 }
 
@@ -92,8 +116,8 @@ mod tests {
 
     use super::*;
 
-    fn write(path: &Path) -> Result<()> {
-        OutputFile::at(path)?.write(b"new")
+    fn write(path: &Path, access: Access) -> Result<()> {
+        OutputFile::at(path)?.write(access, b"new")
     }
 
     #[test]
@@ -101,7 +125,7 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let path = place.path().join("file");
         for _ in 0..2 {
-            write(&path).expect("written");
+            write(&path, Access::Private).expect("written");
             let mode = fs::metadata(&path).expect("there").mode();
             assert_eq!(mode & 0o777, 0o600);
             assert_eq!(fs::read(&path).expect("read"), b"new");
@@ -110,6 +134,19 @@ mod tests {
             fs::set_permissions(&path, open).expect("changed");
         }
         assert_eq!(fs::read_dir(place.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_secret_may_be_read_as_before() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("file");
+        for mode in [0o644, 0o664] {
+            write(&path, Access::Ordinary).expect("written");
+            let found = fs::metadata(&path).expect("there").mode();
+            assert_eq!(found & 0o777, mode);
+            let next = std::os::unix::fs::PermissionsExt::from_mode(0o664);
+            fs::set_permissions(&path, next).expect("changed");
+        }
     }
 
     #[test]
@@ -125,17 +162,20 @@ mod tests {
             ("", "it is a folder"),
             ("..", "it is a folder"),
         ] {
-            match write(&place.path().join(name)) {
+            match write(&place.path().join(name), Access::Private) {
                 Err(Error::InTheWay { what, .. }) => assert_eq!(what, reason, "{name}"),
                 other => panic!("{name}: {other:?}"),
             }
         }
-        match write(Path::new("/dev/null")) {
+        match write(Path::new("/dev/null"), Access::Private) {
             Err(Error::InTheWay { what, .. }) => assert_eq!(what, "it is not a regular file"),
             other => panic!("{other:?}"),
         }
         let nowhere = place.path().join("nowhere/file");
-        assert!(matches!(write(&nowhere), Err(Error::Io { .. })));
+        assert!(matches!(
+            write(&nowhere, Access::Private),
+            Err(Error::Io { .. })
+        ));
         assert_eq!(fs::read(&target).expect("read"), b"old");
         assert_eq!(fs::read_dir(place.path()).expect("listed").count(), 3);
     }
@@ -146,6 +186,9 @@ mod tests {
         let path = place.path().join("file");
         let output = OutputFile::at(&path).expect("nothing is there");
         symlink("elsewhere", &path).expect("linked");
-        assert!(matches!(output.write(b"new"), Err(Error::InTheWay { .. })));
+        assert!(matches!(
+            output.write(Access::Private, b"new"),
+            Err(Error::InTheWay { .. })
+        ));
     }
 }

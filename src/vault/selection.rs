@@ -135,6 +135,18 @@ impl<'a> Selection<'a> {
         Ok(selected)
     }
 
+    /// Chooses names from layers, whatever becomes of the values.
+    ///
+    /// # Errors
+    ///
+    /// As [`Selection::of`], but for what is not served.
+    pub fn names(&self, layers: &'a Layers) -> Result<Vec<Layered<'a>>> {
+        let secrets = layers.secrets();
+        self.check(layers, &secrets)?;
+        let wanted = secrets.into_values().filter(|found| self.wants(found));
+        Ok(wanted.collect())
+    }
+
     fn wants(&self, found: &Layered<'_>) -> bool {
         let tagged =
             self.tags.is_empty() || found.secret.tags.iter().any(|tag| self.tags.contains(tag));

@@ -47,7 +47,7 @@ const OWNERS: [(&str, &[&str]); 12] = [
 
 /// Where a value is exposed, and how often. Each is a place to review: a change
 /// here is a change of who sees plaintext.
-const EXPOSURES: [(&str, usize); 15] = [
+const EXPOSURES: [(&str, usize); 16] = [
     // To the clipboard's tool, by stdin.
     ("child/clipboard.rs", 1),
     // What is handed over, and the search for NUL, which must not be.
@@ -60,6 +60,8 @@ const EXPOSURES: [(&str, usize); 15] = [
     ("dotenv/scope.rs", 1),
     ("dotenv/write.rs", 1),
     ("seal/digest.rs", 2),
+    // Into the formats of others, what they cannot carry, and JSON and manifests apart.
+    ("interchange/write.rs", 4),
     ("seal/identity.rs", 3),
     // Into code for a shell, quoted.
     ("shell_code.rs", 1),

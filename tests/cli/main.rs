@@ -8,6 +8,7 @@ mod clipboard;
 mod doctor;
 mod environments;
 mod exec;
+mod export;
 mod faults;
 mod forge;
 mod format;

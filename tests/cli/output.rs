@@ -49,6 +49,9 @@ fn nor_is_one_that_never_came() {
         &["completions", "fish"],
         &["man"],
         &["shell", "bash"],
+        &["export"],
+        &["export", "--json"],
+        &["export", "--example"],
         &["--help"],
     ] {
         let (reader, writer) = pipe().expect("made");
@@ -83,6 +86,8 @@ fn a_full_disk_is_one() {
         &["completions", "bash"],
         &["man"],
         &["shell", "zsh"],
+        &["export"],
+        &["export", "--json"],
         &["exec", "--dry-run"],
     ] {
         let mut command = sandbox.command(arguments);
