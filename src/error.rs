@@ -284,6 +284,11 @@ pub enum Error {
         /// Each as the variable that it would be, and as the secret that it is.
         secrets: Vec<(SecretName, SecretName)>,
     },
+    /// A file would set variables that take the program over.
+    DangerousSetting {
+        variables: Vec<SecretName>,
+        path: PathBuf,
+    },
     /// A value no environment variable can carry.
     NulInValue {
         name: SecretName,
@@ -334,11 +339,11 @@ impl Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.line)?;
-        if let Some(column) = self.column {
-            write!(f, ":{column}")?;
+        let Self { line, error, .. } = self;
+        match self.column {
+            Some(column) => write!(f, "{line}:{column} {error}"),
+            None => write!(f, "line {line}: {error}"),
         }
-        write!(f, " {}", self.error)
     }
 }
 
@@ -849,6 +854,15 @@ impl Error {
             Self::Interrupted => (Code::Interrupted, "interrupted".to_owned(), None),
 
             Self::Dangerous { secrets } => dangerous(secrets),
+            Self::DangerousSetting { variables, path } => {
+                let quoted: Vec<_> = variables.iter().map(|name| format!("`{name}`")).collect();
+                let names: Vec<_> = variables.iter().map(SecretName::as_str).collect();
+                (
+                    Code::Usage,
+                    format!("`{}` sets {}, which would take the program over", shown(path), quoted.join(", ")),
+                    Some(format!("take it out of the file, or pass `--allow-dangerous {}` if that is what you want", names.join(","))),
+                )
+            }
             Self::NulInValue { name, environment } => (
                 Code::ExecFailed,
                 format!("the value of `{name}` holds a NUL byte, which no environment variable can carry"),

@@ -204,6 +204,7 @@ mod tests {
             environment: &DEV,
             version: 1,
             value,
+            env_file: None,
         }
     }
 

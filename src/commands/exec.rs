@@ -1,8 +1,9 @@
 //! `keyvault exec`.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Result;
@@ -10,8 +11,9 @@ use clap::Args as _;
 use serde::Serialize;
 
 use crate::child::environment::{self, KeepExisting, Rules};
+use crate::commands::env_file::{self, Setting};
 use crate::context::{Context, arguments};
-use crate::error::{Error, lacking};
+use crate::error::{Error, lacking, shown};
 use crate::name::{EnvironmentName, SecretName, Tag, closest};
 use crate::store::manifest::Manifest;
 use crate::ui::{Report, table};
@@ -44,6 +46,12 @@ pub struct ExecArgs {
     /// Pass a secret on under another name
     #[arg(long = "map", value_name = "VAR=NAME", value_delimiter = ',')]
     maps: Vec<Mapping>,
+
+    /// Set the variables of a `.env` file, whose values may refer to secrets, as in
+    /// `A=keyvault://NAME` and `B=https://x:{{ NAME | url }}@y` (may be repeated). Of the
+    /// vault it then gets what the file refers to and what options choose
+    #[arg(long = "env-file", value_name = "FILE")]
+    env_files: Vec<PathBuf>,
 
     /// Inherit nothing but PATH, HOME, USER, LOGNAME, SHELL, TERM, COLORTERM,
     /// NO_COLOR, LANG, LANGUAGE, LC_*, TZ, TMPDIR, PWD, XDG_RUNTIME_DIR
@@ -85,6 +93,13 @@ impl ExecArgs {
     }
 }
 
+impl ExecArgs {
+    /// Tells whether any option says which secrets to pass on.
+    fn narrows(&self) -> bool {
+        !(self.only.is_empty() && self.except.is_empty() && self.tags.is_empty())
+    }
+}
+
 /// A variable and the secret that it gets.
 #[derive(Clone)]
 pub struct Mapping {
@@ -121,7 +136,9 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<(), Error> {
     let store = cx.store()?;
     let layers = cx.open_layers(&store)?;
     let inherited = environment::inherited(cx.inherited(), args.clean_env);
+    let settings = env_file::read(&args.env_files, &args.allow_dangerous, cx, &layers)?;
     let mut secrets = choose(args, cx, &layers)?;
+    lay_over(&mut secrets, &settings, args, &layers);
     let has = |name: &SecretName| {
         let inherits = |(inherited, _): &(OsString, OsString)| inherited == name.as_str();
         layers.has(name)
@@ -209,7 +226,12 @@ fn choose<'a>(
         tags: &args.tags,
         maps,
     };
-    let selected = selection.of(layers, cx.now())?;
+    // A file says what the program gets, unless options do.
+    let selected = if args.env_files.is_empty() || args.narrows() {
+        selection.of(layers, cx.now())?
+    } else {
+        selection.of_maps(layers, cx.now())?
+    };
     for name in &selected.revoked {
         cx.ui.warn(&format!("`{name}` is revoked and was left out"));
     }
@@ -258,6 +280,27 @@ fn check_manifest(
     Ok(())
 }
 
+/// Puts settings in the place of secrets that were chosen under the same name, unless
+/// the command line itself maps one to it.
+fn lay_over<'a>(
+    secrets: &mut Vec<Chosen<'a>>,
+    settings: &'a BTreeMap<SecretName, Setting>,
+    args: &ExecArgs,
+    layers: &'a Layers,
+) {
+    let is_mapped = |name: &SecretName| args.maps.iter().any(|map| map.variable == *name);
+    secrets.retain(|secret| !settings.contains_key(secret.variable) || is_mapped(secret.variable));
+    let settings = settings.iter().filter(|(name, _)| !is_mapped(name));
+    secrets.extend(settings.map(|(variable, setting)| Chosen {
+        variable,
+        name: variable,
+        environment: &layers.top().name,
+        version: 0,
+        value: &setting.value,
+        env_file: Some(&setting.file),
+    }));
+}
+
 #[derive(Serialize)]
 struct Plan<'a> {
     variables: Vec<Line<'a>>,
@@ -270,16 +313,18 @@ struct Line<'a> {
     environment: Option<&'a EnvironmentName>,
     version: Option<u32>,
     inherited: bool,
+    env_file: Option<String>,
 }
 
 impl<'a> Plan<'a> {
     fn of(secrets: &[Chosen<'a>], kept: Vec<&'a SecretName>) -> Self {
         let passed_on = secrets.iter().map(|secret| Line {
             variable: secret.variable,
-            secret: Some(secret.name),
-            environment: Some(secret.environment),
-            version: Some(secret.version),
+            secret: secret.env_file.is_none().then_some(secret.name),
+            environment: secret.env_file.is_none().then_some(secret.environment),
+            version: secret.env_file.is_none().then_some(secret.version),
             inherited: false,
+            env_file: secret.env_file.map(shown),
         });
         let kept = kept.into_iter().map(|variable| Line {
             variable,
@@ -287,6 +332,7 @@ impl<'a> Plan<'a> {
             environment: None,
             version: None,
             inherited: true,
+            env_file: None,
         });
         let mut variables: Vec<Line<'_>> = passed_on.chain(kept).collect();
         variables.sort_by_key(|line| line.variable);
@@ -299,9 +345,11 @@ impl Report for Plan<'_> {
         let rows = self.variables.iter().map(|line| {
             vec![
                 line.variable.to_string(),
-                line.secret
-                    .map_or("(inherited)", SecretName::as_str)
-                    .to_owned(),
+                match (line.secret, &line.env_file) {
+                    (Some(secret), _) => secret.to_string(),
+                    (None, Some(file)) => format!("({file})"),
+                    (None, None) => "(inherited)".to_owned(),
+                },
                 line.environment
                     .map_or("", EnvironmentName::as_str)
                     .to_owned(),

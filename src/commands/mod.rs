@@ -8,6 +8,7 @@ pub mod clipboard_guard;
 pub mod completions;
 pub mod doctor;
 pub mod env;
+pub mod env_file;
 pub mod exec;
 pub mod export;
 pub mod get;

@@ -378,6 +378,12 @@ fn errors() -> Vec<Error> {
                 .map(|name: SecretName| (name.clone(), name))
                 .into(),
         },
+        Error::DangerousSetting {
+            variables: ["LD_PRELOAD", "PATH"]
+                .map(|name| name.parse().expect("a name"))
+                .into(),
+            path: path("app.env"),
+        },
         Error::NulInValue {
             name: name(),
             environment: dev(),
@@ -451,7 +457,7 @@ fn errors() -> Vec<Error> {
         Error::NotForShell { .. } | Error::NotForClipboard { .. } => {}
         Error::CannotExecute { .. } | Error::Exec(_) => {}
         Error::Uncarried { .. } | Error::Unfilled { .. } | Error::InTheWay { .. } => {}
-        Error::NotALayer { .. } => {}
+        Error::NotALayer { .. } | Error::DangerousSetting { .. } => {}
     };
     all.iter().for_each(listed);
     all
@@ -500,7 +506,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           did you mean `STRIPE_KEY`?
       3   2 references in `app.tpl` cannot be filled in
       1:7 no secret named `STRYPE_KEY` in environment `dev` (did you mean `STRIPE_KEY`?)
-      2 no secret named `STRYPE_KEY` in environment `dev`
+      line 2: no secret named `STRYPE_KEY` in environment `dev`
       7   `/project/.env` is not replaced: it is a symbolic link
           nothing was written; name another file, or leave `--output` away to write to stdout
       3   environment `prod` was not asked for, and a reference opens no other than `base`, `dev`
@@ -602,6 +608,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           map to other names, or leave out, what you do not need, or pass `--allow-dangerous PATH` if that is what you want
       2   secrets named `NODE_OPTIONS`, `PATH` would take the program over, and are not passed on
           leave out what you do not need with `--except NODE_OPTIONS,PATH`, or pass `--allow-dangerous NODE_OPTIONS,PATH` if that is what you want
+      2   `app.env` sets `LD_PRELOAD`, `PATH`, which would take the program over
+          take it out of the file, or pass `--allow-dangerous LD_PRELOAD,PATH` if that is what you want
     125   the value of `STRIPE_KEY` holds a NUL byte, which no environment variable can carry
           leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY --env dev`
     126   the environment is too large for the system; the largest secret is `STRIPE_KEY` with 200000 bytes

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use glob::Pattern;
@@ -90,6 +91,9 @@ pub struct Chosen<'a> {
     pub version: u32,
     /// Its value.
     pub value: &'a SecretValue,
+    /// The file that sets the variable, where it is no secret but a setting, which may
+    /// refer to some. Then only variable and value tell anything.
+    pub env_file: Option<&'a Path>,
 }
 
 /// What came of it.
@@ -113,6 +117,24 @@ impl<'a> Selection<'a> {
     /// fit nothing; [`Error::Revoked`]; [`Error::Expired`]; [`Error::Usage`] where a
     /// variable is mapped twice, or a secret both mapped and left out.
     pub fn of(&self, layers: &'a Layers, now: Timestamp) -> Result<Selected<'a>> {
+        self.choose(layers, now, true)
+    }
+
+    /// Chooses those alone that are mapped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Selection::of`].
+    pub fn of_maps(&self, layers: &'a Layers, now: Timestamp) -> Result<Selected<'a>> {
+        self.choose(layers, now, false)
+    }
+
+    fn choose(
+        &self,
+        layers: &'a Layers,
+        now: Timestamp,
+        also_unmapped: bool,
+    ) -> Result<Selected<'a>> {
         let secrets = layers.secrets();
         self.check(layers, &secrets)?;
         let mut selected = Selected {
@@ -122,7 +144,7 @@ impl<'a> Selection<'a> {
         for found in secrets.into_values() {
             let named = self.only.iter().any(|pattern| pattern.is(found.name));
             let mapped = self.maps.iter().any(|(_, secret)| *secret == found.name);
-            if self.wants(&found) && (named || !mapped) {
+            if also_unmapped && self.wants(&found) && (named || !mapped) {
                 selected.take(found, found.name, named, now)?;
             }
         }
@@ -238,6 +260,7 @@ impl<'a> Selected<'a> {
                 environment: &environment.name,
                 version: version.number,
                 value,
+                env_file: None,
             }),
             Err(Error::Revoked { .. }) if !named => self.revoked.push(name),
             // Not in use yet, and nobody asked for it by name.

@@ -47,11 +47,13 @@ const OWNERS: [(&str, &[&str]); 12] = [
 
 /// Where a value is exposed, and how often. Each is a place to review: a change
 /// here is a change of who sees plaintext.
-const EXPOSURES: [(&str, usize); 16] = [
+const EXPOSURES: [(&str, usize); 17] = [
     // To the clipboard's tool, by stdin.
     ("child/clipboard.rs", 1),
     // What is handed over, and the search for NUL, which must not be.
     ("child/environment.rs", 2),
+    // To find the references in a setting.
+    ("commands/env_file.rs", 1),
     // Into the file that `-o` names.
     ("commands/plaintext.rs", 1),
     // An identity's file and its text for the session's cache.

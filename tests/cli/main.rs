@@ -6,6 +6,7 @@ mod add;
 mod architecture;
 mod clipboard;
 mod doctor;
+mod env_file;
 mod environments;
 mod exec;
 mod export;

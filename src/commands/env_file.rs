@@ -1,0 +1,129 @@
+//! `exec --env-file`: a file of plain settings and of references to secrets, which can
+//! be committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::child::environment::is_dangerous;
+use crate::context::Context;
+use crate::dotenv::{self, Dialect};
+use crate::error::{Error, Misfit, Result};
+use crate::name::SecretName;
+use crate::secret_value::SecretValue;
+use crate::store::plaintext::Plaintext;
+use crate::template;
+use crate::vault::layers::Layers;
+
+/// The largest file: settings are few and short.
+const FILE_MAX: u64 = 1 << 20;
+
+/// A variable that a file sets.
+pub struct Setting {
+    /// Its value, with what it refers to filled in.
+    pub value: SecretValue,
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// Reads files, of which a later one wins, as does a later line.
+///
+/// # Errors
+///
+/// [`Error::BadImport`] for a line that is not understood; [`Error::DangerousSetting`]:
+/// who may commit the file is not therefore to take the program over;
+/// [`Error::Unfilled`], with all references that cannot be filled in.
+pub fn read(
+    files: &[PathBuf],
+    allow_dangerous: &[SecretName],
+    cx: &Context,
+    layers: &Layers,
+) -> Result<BTreeMap<SecretName, Setting>> {
+    let mut settings = BTreeMap::new();
+    for file in files {
+        let text = cx.read_text(file, FILE_MAX)?;
+        let lines = lines(&text)?;
+        refuse_dangerous(&lines, allow_dangerous, text.path())?;
+        let mut misfits = Vec::new();
+        for Line { at, name, value } in lines {
+            match filled(at, &value, cx, layers) {
+                Ok(value) => {
+                    let file = text.path().to_owned();
+                    settings.insert(name, Setting { value, file });
+                }
+                Err(wrong) => misfits.extend(wrong),
+            }
+        }
+        if !misfits.is_empty() {
+            let path = text.path().to_owned();
+            return Err(Error::Unfilled { path, misfits });
+        }
+    }
+    Ok(settings)
+}
+
+/// A line that sets a variable.
+struct Line {
+    at: usize,
+    name: SecretName,
+    value: SecretValue,
+}
+
+fn lines(text: &Plaintext) -> Result<Vec<Line>> {
+    let bad = |line: usize, what: String, hint: Option<_>| Error::BadImport {
+        path: text.path().to_owned(),
+        place: Some(format!("line {line}")),
+        what,
+        hint: hint.or(Some("nothing was run; mend the file")),
+    };
+    let entries = dotenv::parse(text.bytes(), Dialect::Node, None);
+    let entries = entries.map_err(|failure| bad(failure.line, failure.what.to_string(), None))?;
+    let lines = entries.into_iter().map(|entry| {
+        let at = entry.line;
+        let name = entry.name.parse().map_err(|_| {
+            let what =
+                "its name is not one of letters, digits and `_` that does not start with a digit";
+            bad(at, what.to_owned(), None)
+        })?;
+        let value = entry.value.ok_or_else(|| {
+            let hint = "write `NAME=keyvault://NAME` for a secret";
+            bad(at, "a name without a value".to_owned(), Some(hint))
+        })?;
+        Ok(Line { at, name, value })
+    });
+    lines.collect()
+}
+
+fn refuse_dangerous(lines: &[Line], allowed: &[SecretName], path: &Path) -> Result<()> {
+    let is_refused = |name: &&SecretName| is_dangerous(name.as_str()) && !allowed.contains(name);
+    let refused = lines.iter().map(|line| &line.name).filter(is_refused);
+    let variables: BTreeSet<_> = refused.cloned().collect();
+    if variables.is_empty() {
+        return Ok(());
+    }
+    Err(Error::DangerousSetting {
+        variables: variables.into_iter().collect(),
+        path: path.to_owned(),
+    })
+}
+
+/// Fills a value in. Where in its line a reference stands is not known any more.
+fn filled(
+    line: usize,
+    value: &SecretValue,
+    cx: &Context,
+    layers: &Layers,
+) -> Result<SecretValue, Vec<Misfit>> {
+    let now = cx.now();
+    let filled = template::fill(value.expose(), |reference| {
+        layers.serve(reference.environment.as_ref(), &reference.name, now)
+    });
+    let in_file = |misfit: Misfit| Misfit {
+        line: line + misfit.line - 1,
+        column: None,
+        ..misfit
+    };
+    match filled {
+        Ok(filled) => Ok(SecretValue::new(filled.bytes)),
+        Err(misfits) => Err(misfits.into_iter().map(in_file).collect()),
+    }
+}
