@@ -265,14 +265,14 @@ impl Cli {
     /// # Errors
     ///
     /// Those of the subcommand.
-    pub fn run(&self, cx: &Context) -> anyhow::Result<Code> {
+    pub fn run(&self, cx: &Context) -> anyhow::Result<u8> {
         match &self.command {
             Command::Migrate(with) => migrate::run(&with.args, cx),
             Command::Init(with) => init::run(&with.args, cx),
             Command::Add(with) => add::run(&with.args, cx),
             Command::Get(with) => get::run(&with.args, cx),
             Command::List(with) => list::run(&with.args, cx),
-            Command::Exec(with) => exec::run(&with.args, cx),
+            Command::Exec(with) => return exec::run(&with.args, cx),
             Command::Export(with) => export::run(&with.args, cx),
             Command::Render(with) => render::run(&with.args, cx),
             Command::Rotate(with) => rotate::run(&with.args, cx),
@@ -284,14 +284,14 @@ impl Cli {
             Command::Unlock(with) => unlock::run(&with.args, cx),
             Command::Lock(with) => lock::run(&with.args, cx),
             Command::Trust(with) => trust::run(&with.args, cx),
-            Command::Status(with) => return status::run(&with.args, cx),
-            Command::Doctor(with) => return doctor::run(&with.args, cx),
+            Command::Status(with) => return status::run(&with.args, cx).map(|code| code as u8),
             Command::Completions(with) => completions::run(&with.args),
             Command::ClipboardGuard(with) => clipboard_guard::run(&with.args, cx),
             Command::Shell(with) => shell::run(&with.args, cx),
             Command::Man(with) => man::run(&with.args, cx, command()),
+            Command::Doctor(with) => return doctor::run(&with.args, cx).map(|code| code as u8),
         }
-        .map(|()| Code::Ok)
+        .map(|()| Code::Ok as u8)
     }
 }
 

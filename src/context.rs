@@ -22,6 +22,7 @@ use std::time::SystemTime;
 
 use rustix::process::geteuid;
 
+use crate::child::secret_file::{Places, SecretFiles};
 use crate::child::{self, Variables, git};
 use crate::context::folders::Folders;
 use crate::error::{Error, Result};
@@ -43,6 +44,7 @@ use crate::vault::{Author, Environment, VaultId};
 const VAULT: &str = "KEYVAULT_VAULT";
 const VAULT_ID: &str = "KEYVAULT_VAULT_ID";
 const ENVIRONMENT: &str = "KEYVAULT_ENV";
+const RUNTIME_FOLDER: &str = "XDG_RUNTIME_DIR";
 const NO_INPUT: &str = "KEYVAULT_NO_INPUT";
 
 /// Names the shell that wants a line completed; the script that
@@ -115,6 +117,39 @@ impl Context {
     ) -> Error {
         self.let_go();
         child::exec(program, arguments, variables)
+    }
+
+    /// Starts a program to stay with, by `start`. What is unlocked in this session is
+    /// out of reach from here on.
+    ///
+    /// # Errors
+    ///
+    /// As `start`.
+    pub fn start_program<T>(&self, start: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.let_go();
+        let started = start();
+        harden();
+        started
+    }
+
+    /// Makes a folder where secrets are files while a program runs, and removes those
+    /// that were left behind.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn make_secret_files(&self) -> Result<SecretFiles> {
+        let runtime = variable(RUNTIME_FOLDER).map(PathBuf::from);
+        let places = Places::find(runtime.as_deref(), &std::env::temp_dir());
+        places.clear();
+        let files = places.make_folder()?;
+        if !files.is_in_memory() {
+            self.ui.warn(&format!(
+                "no file system in memory was found: until the program ends, secrets are on the disk, in `{}`",
+                crate::error::shown(files.path())
+            ));
+        }
+        Ok(files)
     }
 
     /// Runs a command of the shell to its end, with what it prints on stderr.

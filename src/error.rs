@@ -311,6 +311,8 @@ pub enum Error {
     ProgramNotFound { program: String },
     /// The program cannot be executed.
     CannotExecute { program: String, source: io::Error },
+    /// keyvault cannot stay with the program, as it has to.
+    Unattended(io::Error),
     /// Any of the others, where it kept `exec` from starting its program.
     Exec(Box<Error>),
 }
@@ -893,6 +895,11 @@ impl Error {
             Self::CannotExecute { program, source } => (
                 Code::CannotExecute,
                 format!("cannot execute `{program}`: {}", reason(source)),
+                None,
+            ),
+            Self::Unattended(source) => (
+                Code::ExecFailed,
+                format!("cannot stay with the program: {}", reason(source)),
                 None,
             ),
             Self::Exec(error) => {

@@ -69,7 +69,7 @@ pub fn run() -> ExitCode {
     let (options, ui) = cli.options();
     let cx = Context::new(options, ui, core_limit);
     let code = match cli.run(&cx) {
-        Ok(code) => code as u8,
+        Ok(code) => code,
         Err(error) => failure::report(&cx.ui, &error),
     };
     ExitCode::from(code)

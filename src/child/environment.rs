@@ -87,20 +87,22 @@ pub fn admit<'a>(
     secrets: &mut Vec<Chosen<'a>>,
     rules: &Rules<'_>,
 ) -> Result<Vec<&'a SecretName>> {
-    let is_kept = |secret: &mut Chosen<'_>| {
-        let is_there = || {
-            inherited
-                .iter()
-                .any(|(name, _)| name == secret.variable.as_str())
-        };
-        rules.keep_existing.covers(secret.variable) && is_there()
+    let is_kept = |variable: &SecretName| {
+        let is_there = || inherited.iter().any(|(name, _)| name == variable.as_str());
+        rules.keep_existing.covers(variable) && is_there()
     };
-    let kept = secrets
-        .extract_if(.., is_kept)
-        .map(|secret| secret.variable)
-        .collect();
+    let mut kept = Vec::new();
+    secrets.retain(|secret| {
+        // A program that finds both a value and a file takes either.
+        let names = [secret.variable, secret.name];
+        let names = &names[..if secret.is_file { 2 } else { 1 }];
+        let found = names.iter().find(|name| is_kept(name));
+        kept.extend(found);
+        found.is_none()
+    });
     refuse_dangerous(secrets, rules.allow_dangerous)?;
-    match secrets.iter().find(|secret| !can_carry(secret.value)) {
+    let mut carried = secrets.iter().filter(|secret| !secret.is_file);
+    match carried.find(|secret| !can_carry(secret.value)) {
         Some(secret) => Err(Error::NulInValue {
             name: secret.name.clone(),
             environment: secret.environment.clone(),
@@ -126,6 +128,15 @@ pub fn refuse_dangerous(secrets: &[Chosen<'_>], allowed: &[SecretName]) -> Resul
         return Ok(());
     }
     Err(Error::Dangerous { secrets: refused })
+}
+
+/// Takes from an inherited environment what a file is handed over for: a program
+/// that looks for the value first would find an old one.
+pub fn make_way_for_files(inherited: &mut Variables, secrets: &[Chosen<'_>]) {
+    let is_file = |name: &OsStr| {
+        (secrets.iter()).any(|secret| secret.is_file && name == secret.name.as_str())
+    };
+    inherited.retain(|(name, _)| !is_file(name));
 }
 
 /// Says which secret it was that made the environment too large for the system,
@@ -205,6 +216,7 @@ mod tests {
             version: 1,
             value,
             env_file: None,
+            is_file: false,
         }
     }
 

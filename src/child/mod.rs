@@ -1,11 +1,16 @@
-//! Programs that are started: the one that `exec` becomes, those that `--verify`
-//! and `KEYVAULT_PASSPHRASE_COMMAND` name, and git, which is asked. The only place where a
+//! Programs that are started: the one that `exec` becomes or stays with, those that
+//! `--verify` and `KEYVAULT_PASSPHRASE_COMMAND` name, and git, which is asked. The only place where a
 //! process is made.
 
 pub mod clipboard;
 mod dangerous;
 pub mod environment;
 pub mod git;
+pub mod secret_file;
+pub mod signals;
+pub mod spawn;
+pub mod supervise;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -42,10 +47,11 @@ pub fn exec<'a>(
         .env_clear()
         .envs(variables)
         .exec();
-    not_started(program, source)
+    unstarted(program, source)
 }
 
-fn not_started(program: &OsStr, source: io::Error) -> Error {
+/// Says why a program was not started.
+fn unstarted(program: &OsStr, source: io::Error) -> Error {
     let program = program.to_string_lossy().escape_debug().to_string();
     match source.kind() {
         ErrorKind::NotFound => Error::ProgramNotFound { program },
@@ -74,7 +80,7 @@ pub fn read_environment<'a>(
     let mut command = Command::new(program);
     command.arg("-0").env_clear().envs(variables);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let failed = |source| not_started(program.as_ref(), source);
+    let failed = |source| unstarted(program.as_ref(), source);
     let mut child = command.spawn().map_err(failed)?;
     if let Some(mut pipe) = child.stdout.take() {
         pipe.read_to_end(&mut seen).map_err(failed)?;

@@ -1,7 +1,8 @@
 //! `keyvault exec`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::collections::btree_map::Entry;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,7 +11,12 @@ use anyhow::Result;
 use clap::Args as _;
 use serde::Serialize;
 
+use crate::child::Variables;
 use crate::child::environment::{self, KeepExisting, Rules};
+use crate::child::secret_file::SecretFiles;
+use crate::child::signals::Signals;
+use crate::child::spawn::Program;
+use crate::child::supervise::{self, Running, Waiting};
 use crate::commands::env_file::{self, Setting};
 use crate::context::{Context, arguments};
 use crate::error::{Error, lacking, shown};
@@ -25,6 +31,10 @@ use crate::vault::selection::{Chosen, NamePattern, Selection};
 /// keyvault becomes the program: signals, job control, exit code and terminal are
 /// the program's own. What a secret is named, the program finds as a variable, in
 /// the place of one it would have inherited.
+///
+/// With --file it stays, to remove the files when the program has ended, and is not
+/// to be noticed: the program gets the signals that are sent to keyvault, and
+/// keyvault stops and ends as the program does.
 ///
 /// The exit code is the program's, or 125 if keyvault failed, 126 if the program
 /// cannot be executed, 127 if there is none.
@@ -52,6 +62,10 @@ pub struct ExecArgs {
     /// vault it then gets what the file refers to and what options choose
     #[arg(long = "env-file", value_name = "FILE")]
     env_files: Vec<PathBuf>,
+
+    /// Pass a secret on in a file, and its path in NAME_FILE or VAR; NAME is not set
+    #[arg(long = "file", value_name = "NAME[=VAR]", value_delimiter = ',')]
+    files: Vec<FileMapping>,
 
     /// Inherit nothing but PATH, HOME, USER, LOGNAME, SHELL, TERM, COLORTERM,
     /// NO_COLOR, LANG, LANGUAGE, LC_*, TZ, TMPDIR, PWD, XDG_RUNTIME_DIR
@@ -122,20 +136,45 @@ impl FromStr for Mapping {
     }
 }
 
-/// Runs the command. Returns only where there is no program to become.
+/// A secret and the variable that gets the path of its file.
+#[derive(Clone)]
+pub struct FileMapping {
+    variable: SecretName,
+    secret: SecretName,
+}
+
+impl FromStr for FileMapping {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "it takes a secret's name, and a variable if that is not to be `NAME_FILE`, as in `TLS_KEY=KEY_PATH`";
+        let (secret, variable) = match text.split_once('=') {
+            Some((secret, variable)) => (secret, variable.to_owned()),
+            // As Docker's official images have it.
+            None => (text, format!("{text}_FILE")),
+        };
+        Ok(Self {
+            variable: variable.parse().map_err(|_| RULE)?,
+            secret: secret.parse().map_err(|_| RULE)?,
+        })
+    }
+}
+
+/// Runs the command. Returns only where keyvault does not become the program: with
+/// the exit code of one that it stayed with.
 ///
 /// # Errors
 ///
 /// Whatever kept the program from being started, as [`Error::Exec`].
-pub fn run(args: &ExecArgs, cx: &Context) -> Result<()> {
+pub fn run(args: &ExecArgs, cx: &Context) -> Result<u8> {
     execute(args, cx).map_err(|error| Error::Exec(Box::new(error)).into())
 }
 
-fn execute(args: &ExecArgs, cx: &Context) -> Result<(), Error> {
+fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     let program = program(args)?;
     let store = cx.store()?;
     let layers = cx.open_layers(&store)?;
-    let inherited = environment::inherited(cx.inherited(), args.clean_env);
+    let mut inherited = environment::inherited(cx.inherited(), args.clean_env);
     let settings = env_file::read(&args.env_files, &args.allow_dangerous, cx, &layers)?;
     let mut secrets = choose(args, cx, &layers)?;
     lay_over(&mut secrets, &settings, args, &layers);
@@ -156,15 +195,59 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<(), Error> {
     };
     let kept = environment::admit(&inherited, &mut secrets, &rules)?;
     if args.dry_run {
-        return cx.ui.answer(&Plan::of(&secrets, kept));
+        return cx.ui.answer(&Plan::of(&secrets, kept)).map(|()| 0);
     }
     let Some((program, arguments)) = program else {
-        return Ok(());
+        return Ok(0);
     };
+    if secrets.iter().any(|secret| secret.is_file) {
+        environment::make_way_for_files(&mut inherited, &secrets);
+        let (running, files) = start(program, arguments, &inherited, &secrets, cx)?;
+        // It may run for long.
+        drop((secrets, inherited));
+        drop(layers);
+        let status = running.stay(&mut Waiting);
+        if let Err(error) = files.remove() {
+            cx.ui.warn(&error.to_string());
+        }
+        return Ok(supervise::end_as(status?));
+    }
     let variables = secrets.iter().map(|secret| (secret.variable, secret.value));
     let variables = environment::overlay(&inherited, variables);
     let error = cx.become_program(program, arguments, variables);
     Err(environment::explain(error, &secrets))
+}
+
+/// Starts the program to stay with it, and makes the files that it gets.
+fn start(
+    program: &OsStr,
+    arguments: &[OsString],
+    inherited: &Variables,
+    secrets: &[Chosen<'_>],
+    cx: &Context,
+) -> Result<(Running, SecretFiles), Error> {
+    let signals = Signals::hold().map_err(Error::Unattended)?;
+    let files = cx.make_secret_files()?;
+    let mut paths = BTreeMap::new();
+    for secret in secrets.iter().filter(|secret| secret.is_file) {
+        if let Entry::Vacant(entry) = paths.entry(secret.name) {
+            entry.insert(files.write(secret.name, secret.value)?);
+        }
+    }
+    let values = secrets.iter().filter(|secret| !secret.is_file);
+    let values = values.map(|secret| (secret.variable, secret.value));
+    let paths = secrets
+        .iter()
+        .filter(|secret| secret.is_file)
+        .map(|secret| {
+            let variable = OsStr::new(secret.variable.as_str());
+            (variable, paths[secret.name].as_os_str())
+        });
+    let variables = environment::overlay(inherited, values).chain(paths);
+    let program = Program::new(program, arguments, variables)?;
+    let running = cx.start_program(|| Running::start(&program, signals));
+    let running = running.map_err(|error| environment::explain(error, secrets))?;
+    Ok((running, files))
 }
 
 /// Splits the program from its arguments.
@@ -225,6 +308,11 @@ fn choose<'a>(
         except: &args.except,
         tags: &args.tags,
         maps,
+        files: args
+            .files
+            .iter()
+            .map(|file| (&file.variable, &file.secret))
+            .collect(),
     };
     // A file says what the program gets, unless options do.
     let selected = if args.env_files.is_empty() || args.narrows() {
@@ -288,7 +376,10 @@ fn lay_over<'a>(
     args: &ExecArgs,
     layers: &'a Layers,
 ) {
-    let is_mapped = |name: &SecretName| args.maps.iter().any(|map| map.variable == *name);
+    let is_mapped = |name: &SecretName| {
+        let files = args.files.iter().any(|file| file.variable == *name);
+        files || args.maps.iter().any(|map| map.variable == *name)
+    };
     secrets.retain(|secret| !settings.contains_key(secret.variable) || is_mapped(secret.variable));
     let settings = settings.iter().filter(|(name, _)| !is_mapped(name));
     secrets.extend(settings.map(|(variable, setting)| Chosen {
@@ -298,6 +389,7 @@ fn lay_over<'a>(
         version: 0,
         value: &setting.value,
         env_file: Some(&setting.file),
+        is_file: false,
     }));
 }
 
@@ -312,6 +404,7 @@ struct Line<'a> {
     secret: Option<&'a SecretName>,
     environment: Option<&'a EnvironmentName>,
     version: Option<u32>,
+    file: bool,
     inherited: bool,
     env_file: Option<String>,
 }
@@ -323,6 +416,7 @@ impl<'a> Plan<'a> {
             secret: secret.env_file.is_none().then_some(secret.name),
             environment: secret.env_file.is_none().then_some(secret.environment),
             version: secret.env_file.is_none().then_some(secret.version),
+            file: secret.is_file,
             inherited: false,
             env_file: secret.env_file.map(shown),
         });
@@ -331,6 +425,7 @@ impl<'a> Plan<'a> {
             secret: None,
             environment: None,
             version: None,
+            file: false,
             inherited: true,
             env_file: None,
         });
@@ -346,6 +441,7 @@ impl Report for Plan<'_> {
             vec![
                 line.variable.to_string(),
                 match (line.secret, &line.env_file) {
+                    (Some(secret), _) if line.file => format!("{secret} (in a file)"),
                     (Some(secret), _) => secret.to_string(),
                     (None, Some(file)) => format!("({file})"),
                     (None, None) => "(inherited)".to_owned(),

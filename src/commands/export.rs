@@ -95,6 +95,7 @@ pub fn run(args: &ExportArgs, cx: &Context) -> Result<()> {
         except: &args.except,
         tags: &args.tags,
         maps: Vec::new(),
+        files: Vec::new(),
     };
     if args.example {
         return example(args, cx, place.as_ref(), &selection, &layers);

@@ -78,6 +78,7 @@ impl Context {
             except: &[],
             tags: &[],
             maps: Vec::new(),
+            files: Vec::new(),
         };
         let mut secrets = selection.of(&layers, self.now())?.chosen;
         let inherited = environment::inherited(self.inherited(), false);

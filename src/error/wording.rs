@@ -411,6 +411,7 @@ fn errors() -> Vec<Error> {
             program: "/etc/passwd".to_owned(),
             source: io::Error::from_raw_os_error(13),
         },
+        Error::Unattended(io::Error::from_raw_os_error(24)),
         Error::Exec(Box::new(Error::NoVault {
             from: path("/project"),
         })),
@@ -455,7 +456,7 @@ fn errors() -> Vec<Error> {
         Error::Dangerous { .. } | Error::NulInValue { .. } => {}
         Error::EnvironmentTooLarge { .. } | Error::ProgramNotFound { .. } => {}
         Error::NotForShell { .. } | Error::NotForClipboard { .. } => {}
-        Error::CannotExecute { .. } | Error::Exec(_) => {}
+        Error::CannotExecute { .. } | Error::Unattended(_) | Error::Exec(_) => {}
         Error::Uncarried { .. } | Error::Unfilled { .. } | Error::InTheWay { .. } => {}
         Error::NotALayer { .. } | Error::DangerousSetting { .. } => {}
     };
@@ -622,6 +623,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
     127   no program `npm start`
           pass the program and its arguments as words of their own, or run a shell: `keyvault exec -- sh -c '…'`
     126   cannot execute `/etc/passwd`: permission denied
+    125   cannot stay with the program: too many open files
     125   no vault in `/project` or above it, and no personal one
           run `keyvault init` to make one here
       6   `/project/.keyvault/dev.age` is not a regular file

@@ -77,6 +77,8 @@ pub struct Selection<'a> {
     pub tags: &'a [Tag],
     /// Variables that get a secret of another name.
     pub maps: Vec<(&'a SecretName, &'a SecretName)>,
+    /// Variables that get the path of a file with the secret in it.
+    pub files: Vec<(&'a SecretName, &'a SecretName)>,
 }
 
 /// A secret that was chosen, and the value to give out.
@@ -94,6 +96,8 @@ pub struct Chosen<'a> {
     /// The file that sets the variable, where it is no secret but a setting, which may
     /// refer to some. Then only variable and value tell anything.
     pub env_file: Option<&'a Path>,
+    /// Whether the variable gets the path of a file, and not the value.
+    pub is_file: bool,
 }
 
 /// What came of it.
@@ -108,14 +112,15 @@ impl<'a> Selection<'a> {
     /// Chooses from layers.
     ///
     /// A secret that is mapped goes under its other name alone, unless `only`
-    /// names it as well. One that is revoked is left out where it was matched,
-    /// and refused where it was named.
+    /// names it as well; one that goes into a file never goes under its own. One
+    /// that is revoked is left out where it was matched, and refused where it was
+    /// named.
     ///
     /// # Errors
     ///
     /// [`Error::NoSecret`] and [`Error::NoMatch`] for names, patterns and tags that
     /// fit nothing; [`Error::Revoked`]; [`Error::Expired`]; [`Error::Usage`] where a
-    /// variable is mapped twice, or a secret both mapped and left out.
+    /// variable is given twice, or a secret both given and left out.
     pub fn of(&self, layers: &'a Layers, now: Timestamp) -> Result<Selected<'a>> {
         self.choose(layers, now, true)
     }
@@ -144,15 +149,20 @@ impl<'a> Selection<'a> {
         for found in secrets.into_values() {
             let named = self.only.iter().any(|pattern| pattern.is(found.name));
             let mapped = self.maps.iter().any(|(_, secret)| *secret == found.name);
-            if also_unmapped && self.wants(&found) && (named || !mapped) {
+            let is_file = self.files.iter().any(|(_, secret)| *secret == found.name);
+            if also_unmapped && self.wants(&found) && !is_file && (named || !mapped) {
                 selected.take(found, found.name, named, now)?;
             }
         }
-        for (variable, name) in &self.maps {
+        for (variable, name) in self.maps.iter().chain(&self.files) {
             selected
                 .chosen
                 .retain(|chosen| chosen.variable != *variable);
             selected.take(layers.secret(name)?, variable, true, now)?;
+        }
+        for chosen in &mut selected.chosen {
+            let file = (chosen.variable, chosen.name);
+            chosen.is_file = self.files.contains(&file);
         }
         Ok(selected)
     }
@@ -191,25 +201,31 @@ impl<'a> Selection<'a> {
                 return Err(no_match("--tag", tag.as_str(), layers));
             }
         }
-        self.check_maps()
+        self.check_given()
     }
 
-    fn check_maps(&self) -> Result<()> {
-        let variables: BTreeSet<_> = self.maps.iter().map(|(variable, _)| variable).collect();
-        if variables.len() < self.maps.len() {
-            return Err(Error::Usage {
-                message: "`--map` gives one variable two secrets".to_owned(),
-                hint: "name each variable once".to_owned(),
-            });
+    /// Checks what is given to variables that are named.
+    fn check_given(&self) -> Result<()> {
+        let mut variables = BTreeSet::new();
+        for (option, given) in [("--map", &self.maps), ("--file", &self.files)] {
+            for (variable, secret) in given {
+                if !variables.insert(variable) {
+                    return Err(Error::Usage {
+                        message: format!("`{option}` gives one variable two secrets"),
+                        hint: "name each variable once".to_owned(),
+                    });
+                }
+                if any_matches(self.except, secret) {
+                    return Err(Error::Usage {
+                        message: format!(
+                            "`{secret}` is left out by `--except` and passed on by `{option}`"
+                        ),
+                        hint: "take it out of one of them".to_owned(),
+                    });
+                }
+            }
         }
-        let mut mapped = self.maps.iter().map(|(_, secret)| secret);
-        match mapped.find(|secret| any_matches(self.except, secret)) {
-            Some(secret) => Err(Error::Usage {
-                message: format!("`{secret}` is left out by `--except` and passed on by `--map`"),
-                hint: "take it out of one of them".to_owned(),
-            }),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -261,6 +277,7 @@ impl<'a> Selected<'a> {
                 version: version.number,
                 value,
                 env_file: None,
+                is_file: false,
             }),
             Err(Error::Revoked { .. }) if !named => self.revoked.push(name),
             // Not in use yet, and nobody asked for it by name.

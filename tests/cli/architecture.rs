@@ -22,12 +22,23 @@ const FLOORS: [&[&str]; 11] = [
 ];
 
 /// What only one place may touch, and where.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 14] = [
     ("age::", &["seal/"]),
     ("ssh_key::", &["seal/"]),
     ("ed25519_dalek::", &["seal/signature.rs"]),
     ("rpassword::", &["ui/prompt.rs"]),
-    ("nix::", &["ui/prompt.rs"]),
+    (
+        "nix::",
+        &[
+            "ui/prompt.rs",
+            "child/signals.rs",
+            "child/spawn.rs",
+            "child/supervise.rs",
+            "child/witness.rs",
+        ],
+    ),
+    ("posix_spawn", &["child/spawn.rs"]),
+    ("signal_hook::", &["child/signals.rs", "child/supervise.rs"]),
     ("keyutils::", &["store/session.rs"]),
     ("saphyr_parser::", &["interchange/read/yaml.rs"]),
     ("toml_parser::", &["interchange/read/toml.rs"]),
@@ -47,11 +58,13 @@ const OWNERS: [(&str, &[&str]); 12] = [
 
 /// Where a value is exposed, and how often. Each is a place to review: a change
 /// here is a change of who sees plaintext.
-const EXPOSURES: [(&str, usize); 17] = [
+const EXPOSURES: [(&str, usize); 18] = [
     // To the clipboard's tool, by stdin.
     ("child/clipboard.rs", 1),
     // What is handed over, and the search for NUL, which must not be.
     ("child/environment.rs", 2),
+    // Into the file of `exec --file`.
+    ("child/secret_file.rs", 1),
     // To find the references in a setting.
     ("commands/env_file.rs", 1),
     // Into the file that `-o` names.

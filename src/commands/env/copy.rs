@@ -106,6 +106,7 @@ fn choose(args: &CopyArgs, source: &Layers, cx: &Context) -> Result<Vec<SecretNa
         except: &args.except,
         tags: &[],
         maps: Vec::new(),
+        files: Vec::new(),
     };
     let selected = selection.of(source, cx.now())?;
     for name in &selected.revoked {

@@ -186,6 +186,7 @@ fn choose<'a>(language: Language, layers: &'a Layers, cx: &Context) -> Result<Wa
         except: &[],
         tags: &[],
         maps: Vec::new(),
+        files: Vec::new(),
     };
     let chosen = all.of(layers, cx.now())?.chosen;
     for secret in &chosen {

@@ -1,0 +1,272 @@
+//! Staying with a program, so that nobody can tell that we are there: it is as if
+//! the program had been started in our place.
+//!
+//! It is in our process group, so what the terminal sends reaches it without us,
+//! and so does what a shell sends to a job. What was sent to our process alone is
+//! passed on, once and at once; nothing is sent that did not come in, however
+//! long the program takes to end. When it stops we stop, and when it has ended we
+//! end as it did.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, Signal, kill, raise};
+use nix::unistd;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, getpgid, getpgrp, getpid, getsid};
+
+use crate::child::signals::{Received, Sender, Signals};
+use crate::child::spawn::Program;
+use crate::child::witness::Witness;
+use crate::error::Error;
+
+const TERMINAL: &str = "/dev/tty";
+
+/// What a shell adds to the number of the signal that ended a program.
+const SIGNALLED: i32 = 128;
+
+/// What is to be done beside the waiting.
+pub trait Watcher {
+    /// Adds what is to be waited for.
+    fn watched<'a>(&'a self, _descriptors: &mut Vec<PollFd<'a>>) {}
+
+    /// Returns how long to wait at most.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Acts on what was waited for, in the order of [`Watcher::watched`]; on
+    /// nothing where the time was up.
+    fn act(&mut self, _events: &[PollFlags]) {}
+
+    /// Sees a signal that came to us. Returns whether it goes no further.
+    fn takes(&mut self, _received: Received) -> bool {
+        false
+    }
+
+    /// Gets ready to be stopped, because the program is.
+    fn before_stop(&mut self) {}
+
+    /// Gets going again.
+    fn after_stop(&mut self) {}
+
+    /// Brings what is left to its end: the program has ended.
+    fn end(&mut self) {}
+}
+
+/// Nothing to be done.
+pub struct Waiting;
+
+impl Watcher for Waiting {}
+
+/// A program that runs beside us.
+pub struct Running {
+    child: Pid,
+    signals: Signals,
+}
+
+impl Running {
+    /// Starts a program. Signals have to be held back from before there is anything
+    /// that must not be left behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::start`]. What has come meanwhile takes its course.
+    pub fn start(program: &Program<'_>, signals: Signals) -> Result<Self, Error> {
+        match program.start(signals.before()) {
+            Ok(child) => Ok(Self { child, signals }),
+            Err(error) => {
+                signals.release();
+                Err(error)
+            }
+        }
+    }
+
+    /// Stays with it until it ends. Returns how it did.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unattended`].
+    pub fn stay(self, watcher: &mut impl Watcher) -> Result<ExitStatus, Error> {
+        stay(self.child, &self.signals, watcher).map_err(Error::Unattended)
+    }
+}
+
+fn stay(child: Pid, signals: &Signals, watcher: &mut impl Watcher) -> io::Result<ExitStatus> {
+    let mut witness = Witness::call();
+    loop {
+        wait(signals, watcher)?;
+        while let Some(received) = signals.next()? {
+            if received.signal != Signal::SIGCHLD && !watcher.takes(received) {
+                pass_on(received, child, &mut witness);
+            }
+        }
+        if let Some(status) = reap(child, &mut witness, watcher)? {
+            watcher.end();
+            return Ok(status);
+        }
+    }
+}
+
+/// Waits until there is something to do.
+fn wait(signals: &Signals, watcher: &mut impl Watcher) -> io::Result<()> {
+    let patience = watcher.patience().map(Timespec::try_from).transpose();
+    let patience = patience.map_err(io::Error::other)?;
+    let mut descriptors = vec![PollFd::new(signals, PollFlags::IN)];
+    watcher.watched(&mut descriptors);
+    match rustix::event::poll(&mut descriptors, patience.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let events: Vec<PollFlags> = descriptors[1..].iter().map(PollFd::revents).collect();
+    drop(descriptors);
+    watcher.act(&events);
+    Ok(())
+}
+
+fn pass_on(received: Received, child: Pid, witness: &mut Witness) {
+    let signal = received.signal;
+    // A window that is drawn larger sends many, and each would call a new witness.
+    let was_seen = match signal {
+        Signal::SIGWINCH => None,
+        _ => witness.has_seen(signal),
+    };
+    if is_passed_on(received, was_seen, Bond::with(child)) {
+        // It may have ended.
+        let _ = kill(unistd::Pid::from_raw(child.as_raw_pid()), signal);
+    }
+}
+
+/// Takes in what became of children: ours, and as the first process of a container
+/// all that were left alone. Returns how ours ended, once it has.
+fn reap(
+    child: Pid,
+    witness: &mut Witness,
+    watcher: &mut impl Watcher,
+) -> io::Result<Option<ExitStatus>> {
+    let options = WaitOptions::NOHANG | WaitOptions::UNTRACED;
+    loop {
+        let (pid, status) = match rustix::process::wait(options) {
+            Ok(Some(changed)) => changed,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let status = ExitStatus::from_raw(status.as_raw());
+        match status.stopped_signal() {
+            Some(signal) if pid == child => stop(signal, child, watcher),
+            Some(_) => {}
+            None if pid == child => return Ok(Some(status)),
+            None => witness.note_end(pid),
+        }
+    }
+}
+
+/// Stops as the child did, so that whoever started us sees a job that is stopped.
+/// Returns once we were continued. The child is then continued as well: it was
+/// sent the same, or it is passed on.
+fn stop(signal: i32, child: Pid, watcher: &mut impl Watcher) {
+    let Ok(signal) = Signal::try_from(signal) else {
+        return;
+    };
+    watcher.before_stop();
+    // A shell as the child has the terminal for a group of its own.
+    let terminal = File::open(TERMINAL).ok();
+    let front = terminal.as_ref().and_then(front);
+    let signals = SigSet::from(signal);
+    // In this order: one that came to the group as well must not stop us again.
+    let _ = raise(signal);
+    let _ = signals.thread_unblock();
+    let _ = signals.thread_block();
+    if let (Some(terminal), Some(front)) = (terminal, front)
+        && front != getpgrp()
+        && getpgid(Some(child)) == Ok(front)
+    {
+        let _ = rustix::termios::tcsetpgrp(terminal, front);
+    }
+    watcher.after_stop();
+}
+
+/// Returns the process group that is in front of a terminal.
+fn front(terminal: &File) -> Option<Pid> {
+    rustix::termios::tcgetpgrp(terminal).ok()
+}
+
+/// How the child and we belong together.
+#[derive(Clone, Copy)]
+struct Bond {
+    us: Pid,
+    child: Pid,
+    /// What is sent to our process group reaches both.
+    is_one_group: bool,
+    /// A terminal that is gone tells the leader of its session alone.
+    leads_session: bool,
+}
+
+impl Bond {
+    fn with(child: Pid) -> Self {
+        let us = getpid();
+        Self {
+            us,
+            child,
+            is_one_group: getpgid(Some(child)) == Ok(getpgrp()),
+            leads_session: getsid(None) == Ok(us),
+        }
+    }
+}
+
+/// Tells whether a signal that came to us is for the child and has not reached it.
+/// `was_seen` says whether it was sent to our whole group, if that is known.
+fn is_passed_on(received: Received, was_seen: Option<bool>, bond: Bond) -> bool {
+    let Received { signal, sender } = received;
+    let is_from = |pid: Pid| sender == Sender::Process(pid.as_raw_pid());
+    if is_from(bond.child) || is_from(bond.us) {
+        return false;
+    }
+    if !bond.is_one_group {
+        return true;
+    }
+    match (was_seen, sender) {
+        (Some(was_seen), _) => !was_seen,
+        (None, Sender::Process(_)) => true,
+        (None, Sender::Kernel) if matches!(signal, Signal::SIGHUP | Signal::SIGCONT) => {
+            bond.leads_session
+        }
+        // The keys of a terminal and its size are for the group in front of it.
+        (None, Sender::Kernel | Sender::Unknown) => !matches!(
+            signal,
+            Signal::SIGINT
+                | Signal::SIGQUIT
+                | Signal::SIGTSTP
+                | Signal::SIGTTIN
+                | Signal::SIGTTOU
+                | Signal::SIGWINCH
+        ),
+    }
+}
+
+/// Ends this process by the signal that ended a child. Returns what to exit with
+/// where there was none, or where it cannot be: nothing ends the first process of
+/// a container.
+pub fn end_as(status: ExitStatus) -> u8 {
+    if let Some(number) = status.signal() {
+        if getpid() != Pid::INIT {
+            end_by(number);
+        }
+        return u8::try_from(SIGNALLED + number).unwrap_or(u8::MAX);
+    }
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.unwrap_or(u8::MAX)
+}
+
+fn end_by(number: i32) {
+    if let Ok(signal) = Signal::try_from(number) {
+        let _ = raise(signal);
+        let _ = SigSet::from(signal).thread_unblock();
+    }
+    // We are still here: it is ignored, as SIGPIPE is since Rust's start.
+    let _ = signal_hook::low_level::emulate_default_handler(number);
+}
