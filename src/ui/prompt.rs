@@ -10,12 +10,14 @@ use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::ops::RangeInclusive;
+use std::os::unix::thread::JoinHandleExt;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use nix::sys::pthread::pthread_kill;
 use nix::sys::signal::{SigSet, Signal, raise};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
@@ -58,6 +60,9 @@ const WATCHED: [Signal; 5] = [
     Signal::SIGQUIT,
     Signal::SIGTSTP,
 ];
+
+/// What ends the thread that watches. It has no other use here.
+const WAKING: Signal = Signal::SIGUSR2;
 
 impl Ui {
     /// Tells whether a person can be asked.
@@ -290,14 +295,14 @@ struct Hidden {
 }
 
 struct Guard {
+    /// What was blocked before.
     signals_before: SigSet,
+    watch: Option<Watch>,
 }
 
 impl Guard {
     fn hide(tty: &File, prompt: &str) -> io::Result<Self> {
-        let guard = Self {
-            signals_before: watch_signals()?,
-        };
+        let guard = watch_signals()?;
         let before = rustix::termios::tcgetattr(tty)?;
         let mut during = before.clone();
         // Signals stay on: Ctrl-C and Ctrl-Z are for the kernel to see.
@@ -322,6 +327,10 @@ impl Drop for Guard {
         if let Some(hidden) = hidden_terminal().take() {
             hidden.end(OptionalActions::Drain);
         }
+        // First, or it would take what is for this thread again.
+        if let Some(watch) = self.watch.take() {
+            watch.end();
+        }
         let _ = self.signals_before.thread_set_mask();
     }
 }
@@ -344,13 +353,29 @@ fn hidden_terminal() -> MutexGuard<'static, Option<Hidden>> {
     HIDDEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A thread that waits for signals.
+struct Watch {
+    thread: JoinHandle<()>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Ends the thread: whoever stays with a program waits for signals, too.
+    fn end(self) {
+        self.is_over.store(true, Ordering::Release);
+        // To this thread alone, in which it is blocked and waited for.
+        if pthread_kill(self.thread.as_pthread_t(), WAKING).is_ok() {
+            let _ = self.thread.join();
+        }
+    }
+}
+
 /// Blocks, for this thread, the signals that are to find the terminal as it was,
-/// and lets another thread wait for them. Returns what was blocked before.
+/// and lets another thread wait for them, until the guard is dropped.
 ///
 /// The signals keep their defaults, for which there is no other way to have a stop
 /// by Ctrl-Z seen as such, and none where there is no shell to continue it.
-fn watch_signals() -> io::Result<SigSet> {
-    static WAITING: OnceLock<()> = OnceLock::new();
+fn watch_signals() -> io::Result<Guard> {
     let before = SigSet::thread_get_mask()?;
     // What whoever started us ignores or blocks stays so.
     let ignored = ignored_signals();
@@ -360,21 +385,25 @@ fn watch_signals() -> io::Result<SigSet> {
             watched.add(signal);
         }
     }
+    watched.add(WAKING);
     watched.thread_block()?;
-    if WAITING.get().is_none() {
-        let wait = move || {
-            while let Ok(signal) = watched.wait() {
-                take_course(signal);
+    let mut guard = Guard {
+        signals_before: before,
+        watch: None,
+    };
+    let is_over = Arc::new(AtomicBool::new(false));
+    let until = Arc::clone(&is_over);
+    // A limit on processes counts threads, too.
+    let thread = thread::Builder::new().spawn(move || {
+        while let Ok(signal) = watched.wait() {
+            if signal == WAKING && until.load(Ordering::Acquire) {
+                break;
             }
-        };
-        // A limit on processes counts threads, too.
-        if let Err(error) = thread::Builder::new().spawn(wait) {
-            before.thread_set_mask()?;
-            return Err(error);
+            take_course(signal);
         }
-        let _ = WAITING.set(());
-    }
-    Ok(before)
+    })?;
+    guard.watch = Some(Watch { thread, is_over });
+    Ok(guard)
 }
 
 fn take_course(signal: Signal) {
