@@ -311,6 +311,8 @@ pub enum Error {
     ProgramNotFound { program: String },
     /// The program cannot be executed.
     CannotExecute { program: String, source: io::Error },
+    /// There is no folder in which files would be safe from others.
+    NoPlaceForFiles,
     /// keyvault cannot stay with the program, as it has to.
     Unattended(io::Error),
     /// Any of the others, where it kept `exec` from starting its program.
@@ -896,6 +898,11 @@ impl Error {
                 Code::CannotExecute,
                 format!("cannot execute `{program}`: {}", reason(source)),
                 None,
+            ),
+            Self::NoPlaceForFiles => (
+                Code::ExecFailed,
+                "there is no folder for the files of `--file`: none can be written that others could not replace them in".to_owned(),
+                Some("name one of yours, as in `XDG_RUNTIME_DIR=/run/user/1000` or `TMPDIR=~/tmp`".to_owned()),
             ),
             Self::Unattended(source) => (
                 Code::ExecFailed,

@@ -47,16 +47,16 @@ struct Place {
 }
 
 impl Places {
-    /// Finds the places that there are, the better ones first: the user's runtime
-    /// folder, the memory that all share, and the folder for temporary files.
+    /// Finds the places that there are, the better ones first: in memory the user's
+    /// runtime folder and the one that all share, and then, wherever it is, the
+    /// folder for temporary files.
     pub fn find(runtime: Option<&Path>, temporary: &Path) -> Self {
         let runtime = runtime.filter(|path| path.is_absolute());
-        let paths = runtime
-            .into_iter()
-            .chain([Path::new(SHARED_MEMORY), temporary]);
-        let mut places: Vec<Place> = paths.filter_map(Place::open).collect();
-        places.sort_by_key(|place| !place.is_in_memory);
-        Self(places)
+        let in_memory = runtime.into_iter().chain([Path::new(SHARED_MEMORY)]);
+        let in_memory = in_memory
+            .filter_map(Place::open)
+            .filter(|place| place.is_in_memory);
+        Self(in_memory.chain(Place::open(temporary)).collect())
     }
 
     /// Removes the folders that were left behind. What cannot be removed stays, and
@@ -78,14 +78,10 @@ impl Places {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// [`Error::NoPlaceForFiles`], [`Error::Io`].
     pub fn make_folder(self) -> Result<SecretFiles> {
-        let none = || {
-            Error::io("make a private folder in", Path::new(SHARED_MEMORY))(
-                io::ErrorKind::NotFound.into(),
-            )
-        };
-        self.0.into_iter().next().ok_or_else(none)?.make_folder()
+        let best = self.0.into_iter().next();
+        best.ok_or(Error::NoPlaceForFiles)?.make_folder()
     }
 }
 

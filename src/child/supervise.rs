@@ -17,7 +17,7 @@ use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::unistd;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, getpgid, getpgrp, getpid, getsid};
+use rustix::process::{Pid, WaitOptions, getpid};
 
 use crate::child::signals::{Received, Sender, Signals};
 use crate::child::spawn::Program;
@@ -182,12 +182,18 @@ fn stop(signal: i32, child: Pid, watcher: &mut impl Watcher) {
     let _ = signals.thread_unblock();
     let _ = signals.thread_block();
     if let (Some(terminal), Some(front)) = (terminal, front)
-        && front != getpgrp()
-        && getpgid(Some(child)) == Ok(front)
+        && group_of(child).map(unistd::Pid::as_raw) == Some(front.as_raw_pid())
+        && !Bond::with(child).is_one_group
     {
         let _ = rustix::termios::tcsetpgrp(terminal, front);
     }
     watcher.after_stop();
+}
+
+/// Returns the process group of a child. It is 0, which `rustix` does not expect, if it
+/// is from outside of our namespace.
+fn group_of(child: Pid) -> Option<unistd::Pid> {
+    unistd::getpgid(Some(unistd::Pid::from_raw(child.as_raw_pid()))).ok()
 }
 
 /// Returns the process group that is in front of a terminal.
@@ -212,8 +218,8 @@ impl Bond {
         Self {
             us,
             child,
-            is_one_group: getpgid(Some(child)) == Ok(getpgrp()),
-            leads_session: getsid(None) == Ok(us),
+            is_one_group: group_of(child) == Some(unistd::getpgrp()),
+            leads_session: unistd::getsid(None) == Ok(unistd::getpid()),
         }
     }
 }

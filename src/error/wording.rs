@@ -411,6 +411,7 @@ fn errors() -> Vec<Error> {
             program: "/etc/passwd".to_owned(),
             source: io::Error::from_raw_os_error(13),
         },
+        Error::NoPlaceForFiles,
         Error::Unattended(io::Error::from_raw_os_error(24)),
         Error::Exec(Box::new(Error::NoVault {
             from: path("/project"),
@@ -459,6 +460,7 @@ fn errors() -> Vec<Error> {
         Error::CannotExecute { .. } | Error::Unattended(_) | Error::Exec(_) => {}
         Error::Uncarried { .. } | Error::Unfilled { .. } | Error::InTheWay { .. } => {}
         Error::NotALayer { .. } | Error::DangerousSetting { .. } => {}
+        Error::NoPlaceForFiles => {}
     };
     all.iter().for_each(listed);
     all
@@ -623,6 +625,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
     127   no program `npm start`
           pass the program and its arguments as words of their own, or run a shell: `keyvault exec -- sh -c '…'`
     126   cannot execute `/etc/passwd`: permission denied
+    125   there is no folder for the files of `--file`: none can be written that others could not replace them in
+          name one of yours, as in `XDG_RUNTIME_DIR=/run/user/1000` or `TMPDIR=~/tmp`
     125   cannot stay with the program: too many open files
     125   no vault in `/project` or above it, and no personal one
           run `keyvault init` to make one here

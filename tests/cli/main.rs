@@ -37,6 +37,7 @@ mod revoke;
 mod rotate;
 mod sandbox;
 mod shells;
+mod supervise;
 mod terminal;
 mod trust;
 mod unlocking;
