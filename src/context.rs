@@ -146,7 +146,7 @@ impl Context {
         if !files.is_in_memory() {
             self.ui.warn(&format!(
                 "no file system in memory was found: until the program ends, secrets are on the disk, in `{}`",
-                crate::error::shown(files.path())
+                crate::error::shown(&files.path())
             ));
         }
         Ok(files)

@@ -869,13 +869,13 @@ impl Error {
             }
             Self::NulInValue { name, environment } => (
                 Code::ExecFailed,
-                format!("the value of `{name}` holds a NUL byte, which no environment variable can carry"),
-                Some(format!("leave it out with `--except {name}`, and let the program read it from `keyvault get {name} --env {environment}`")),
+                format!("the value of `{name}` in environment `{environment}` holds a NUL byte, which no environment variable can carry"),
+                Some(format!("pass it on in a file with `--file {name}`, or leave it out with `--except {name}`")),
             ),
             Self::EnvironmentTooLarge { name, environment, size } => (
                 Code::CannotExecute,
-                format!("the environment is too large for the system; the largest secret is `{name}` with {size} bytes"),
-                Some(format!("leave it out with `--except {name}`, and let the program read it from `keyvault get {name} --env {environment}`")),
+                format!("the environment is too large for the system; the largest secret is `{name}` in environment `{environment}` with {size} bytes"),
+                Some(format!("pass it on in a file with `--file {name}`, or leave it out with `--except {name}`")),
             ),
             Self::NotForShell { name, what } => (
                 Code::Other,

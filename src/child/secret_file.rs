@@ -8,7 +8,8 @@
 //! that was killed, and the next that makes one removes it, even if the program
 //! should still run.
 
-use std::fs::{self, File, TryLockError};
+use std::ffi::{CStr, CString};
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,10 @@ const PREFIX: &str = "keyvault-files-";
 /// was left behind, before it was locked. Once is rare.
 const ATTEMPTS: usize = 10;
 
+const FOLDER_FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 const FOLDER_MODE: Mode = Mode::RWXU;
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
@@ -63,11 +68,8 @@ impl Places {
     /// is in nobody's way.
     pub fn clear(&self) {
         for place in &self.0 {
-            let Ok(entries) = fs::read_dir(&place.path) else {
-                continue;
-            };
-            for entry in entries.flatten() {
-                if let Some(name) = entry.file_name().to_str().filter(|name| is_ours(name)) {
+            for name in names(&place.handle).unwrap_or_default() {
+                if let Some(name) = name.to_str().ok().filter(|name| is_ours(name)) {
                     let _ = place.clear(name);
                 }
             }
@@ -112,9 +114,9 @@ impl Place {
                 .map_err(|error| failed(error.into()))?;
             if let Some(handle) = self.lock(&name).map_err(failed)? {
                 return Ok(SecretFiles {
+                    place: self,
+                    name,
                     handle,
-                    is_in_memory: self.is_in_memory,
-                    path: self.path.join(name),
                 });
             }
         }
@@ -126,8 +128,8 @@ impl Place {
     /// Locks a folder of ours. Returns `None` for one that another keyvault has, or
     /// that is not there any more.
     fn lock(&self, name: &str) -> io::Result<Option<File>> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let handle: File = match rustix::fs::openat(&self.handle, name, flags, Mode::empty()) {
+        let opened = rustix::fs::openat(&self.handle, name, FOLDER_FLAGS, Mode::empty());
+        let handle: File = match opened {
             Ok(handle) => handle.into(),
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -149,30 +151,36 @@ impl Place {
 
     fn clear(&self, name: &str) -> io::Result<()> {
         match self.lock(name)? {
-            // By a function that follows no links.
-            Some(_lock) => fs::remove_dir_all(self.path.join(name)),
+            Some(handle) => self.remove(name, &handle),
             None => Ok(()),
         }
+    }
+
+    /// Removes a folder, whole or as far as can be.
+    fn remove(&self, name: &str, handle: &File) -> io::Result<()> {
+        let emptied = empty(handle);
+        rustix::fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR)?;
+        emptied
     }
 }
 
 /// A folder with secrets, there until this is dropped.
 pub struct SecretFiles {
-    path: PathBuf,
+    place: Place,
+    name: String,
     /// Locked.
     handle: File,
-    is_in_memory: bool,
 }
 
 impl SecretFiles {
     /// Returns the folder.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> PathBuf {
+        self.place.path.join(&self.name)
     }
 
     /// Tells whether it is in memory; else it is on a disk.
     pub fn is_in_memory(&self) -> bool {
-        self.is_in_memory
+        self.place.is_in_memory
     }
 
     /// Writes a secret, byte for byte. Returns where it is.
@@ -181,7 +189,7 @@ impl SecretFiles {
     ///
     /// [`Error::Io`].
     pub fn write(&self, name: &SecretName, value: &SecretValue) -> Result<PathBuf> {
-        let path = self.path.join(name.as_str());
+        let path = self.path().join(name.as_str());
         let failed = |error: io::Error| Error::io("write", &path)(error);
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -198,15 +206,46 @@ impl SecretFiles {
     ///
     /// [`Error::Io`].
     pub fn remove(self) -> Result<()> {
-        let removed = fs::remove_dir_all(&self.path);
-        removed.map_err(Error::io("remove", &self.path))
+        let removed = self.place.remove(&self.name, &self.handle);
+        removed.map_err(|error| Error::io("remove", &self.path())(error))
     }
 }
 
 impl Drop for SecretFiles {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
+        // It may be done already.
+        let _ = self.place.remove(&self.name, &self.handle);
     }
+}
+
+/// Returns the names in a folder.
+fn names(folder: &File) -> io::Result<Vec<CString>> {
+    let entries = rustix::fs::Dir::read_from(folder)?;
+    let names = entries.map(|entry| Ok(entry?.file_name().to_owned()));
+    names.collect()
+}
+
+/// Removes all that is in a folder, as far as can be, and follows no links.
+fn empty(folder: &File) -> io::Result<()> {
+    let mut outcome = Ok(());
+    for name in names(folder)? {
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let removed = match rustix::fs::unlinkat(folder, &*name, AtFlags::empty()) {
+            // The one on Linux, the other as POSIX has it.
+            Err(Errno::ISDIR | Errno::PERM) => remove_inner(folder, &name),
+            removed => removed.map_err(io::Error::from),
+        };
+        outcome = outcome.and(removed);
+    }
+    outcome
+}
+
+fn remove_inner(folder: &File, name: &CStr) -> io::Result<()> {
+    let inner = rustix::fs::openat(folder, name, FOLDER_FLAGS, Mode::empty())?;
+    empty(&inner.into())?;
+    Ok(rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?)
 }
 
 /// Tells whether a folder's name is one that we make.

@@ -613,10 +613,10 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           leave out what you do not need with `--except NODE_OPTIONS,PATH`, or pass `--allow-dangerous NODE_OPTIONS,PATH` if that is what you want
       2   `app.env` sets `LD_PRELOAD`, `PATH`, which would take the program over
           take it out of the file, or pass `--allow-dangerous LD_PRELOAD,PATH` if that is what you want
-    125   the value of `STRIPE_KEY` holds a NUL byte, which no environment variable can carry
-          leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY --env dev`
-    126   the environment is too large for the system; the largest secret is `STRIPE_KEY` with 200000 bytes
-          leave it out with `--except STRIPE_KEY`, and let the program read it from `keyvault get STRIPE_KEY --env dev`
+    125   the value of `STRIPE_KEY` in environment `dev` holds a NUL byte, which no environment variable can carry
+          pass it on in a file with `--file STRIPE_KEY`, or leave it out with `--except STRIPE_KEY`
+    126   the environment is too large for the system; the largest secret is `STRIPE_KEY` in environment `dev` with 200000 bytes
+          pass it on in a file with `--file STRIPE_KEY`, or leave it out with `--except STRIPE_KEY`
       1   `STRIPE_KEY` holds a NUL byte, which no environment variable can carry, and nothing is loaded into a shell with it
           remove it, or run programs by `keyvault exec --except STRIPE_KEY`
       1   `STRIPE_KEY` does not go to the clipboard: it holds a NUL byte, which cannot be pasted

@@ -417,8 +417,8 @@ fn a_value_no_variable_can_carry_is_refused_by_name() {
 
     assert_snapshot!(sandbox.run(&["exec", "--", "true"]), @"
     --- stderr ---
-    keyvault: error: the value of `NUL` holds a NUL byte, which no environment variable can carry
-    keyvault: hint: leave it out with `--except NUL`, and let the program read it from `keyvault get NUL --env dev`
+    keyvault: error: the value of `NUL` in environment `dev` holds a NUL byte, which no environment variable can carry
+    keyvault: hint: pass it on in a file with `--file NUL`, or leave it out with `--except NUL`
     [exit 125]
     ");
     assert_eq!(secrets(&sandbox, &["--except", "NUL"]), ["A"]);
@@ -434,8 +434,8 @@ fn a_value_too_long_for_the_system_is_named() {
 
     assert_snapshot!(sandbox.run(&["exec", "--", "true"]), @"
     --- stderr ---
-    keyvault: error: the environment is too large for the system; the largest secret is `LARGE` with 200000 bytes
-    keyvault: hint: leave it out with `--except LARGE`, and let the program read it from `keyvault get LARGE --env dev`
+    keyvault: error: the environment is too large for the system; the largest secret is `LARGE` in environment `dev` with 200000 bytes
+    keyvault: hint: pass it on in a file with `--file LARGE`, or leave it out with `--except LARGE`
     [exit 126]
     ");
     assert_eq!(secrets(&sandbox, &["--except", "LARGE"]), ["A"]);

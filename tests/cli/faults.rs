@@ -614,6 +614,49 @@ fn get_gives_the_right_value_or_none() {
 }
 
 #[test]
+fn a_program_gets_its_whole_file_or_is_not_started() {
+    let Some(strace) = tool("strace") else { return };
+    let memory = tempfile::TempDir::new_in("/dev/shm").expect("a folder");
+    let place = memory.path().to_string_lossy().into_owned();
+    let sandbox = Sandbox::with_secrets(&["A"]).variable("XDG_RUNTIME_DIR", &place);
+    let story = Story {
+        command: &["exec", "--file", "A", "--", "sh", "-c", "cat $A_FILE"],
+        // What the program itself calls is its own affair.
+        follows: false,
+        ..Story::of(sandbox, strace)
+    };
+    let (undisturbed, trace) = story.run(None);
+    assert_eq!(undisturbed.succeeds().text(), value_of("A"));
+    let calls = Call::all(&trace);
+    // From where the place is looked for, as far as strace can tell.
+    let first = calls.iter().position(|call| call.line.contains(&place));
+    for call in &calls[first.unwrap_or(0)..] {
+        for fault in call.faults() {
+            let injection = Injection {
+                call,
+                fault: *fault,
+            };
+            let (got, _) = story.run(Some(&injection));
+            let printed = String::from_utf8_lossy(&got.stdout).into_owned();
+            let is_whole = printed == value_of("A");
+            assert!(is_whole || printed.is_empty(), "{injection}\n{got}");
+            match got.code {
+                Some(0) => assert!(is_whole, "{injection}\n{got}"),
+                // 126 where the program could not be looked for.
+                Some(code) => assert!([125, 126].contains(&code), "{injection}\n{got}"),
+                None => assert_eq!(got.signal, Some(9), "{injection}\n{got}"),
+            }
+            assert!(!got.stderr.contains("defect"), "{injection}\n{got}");
+
+            let next = story.sandbox.run(&["exec", "--file", "A", "--", "true"]);
+            assert_eq!(next.code, Some(0), "{injection}\nand then\n{next}");
+            let left = fs::read_dir(&place).expect("listed").count();
+            assert_eq!(left, 0, "{injection}\nand the next run");
+        }
+    }
+}
+
+#[test]
 fn where_no_thread_is_to_be_had_a_large_vault_opens() {
     let Some(strace) = tool("strace") else { return };
     let sandbox = Sandbox::with_secrets(&["A"]);

@@ -36,6 +36,7 @@ mod render;
 mod revoke;
 mod rotate;
 mod sandbox;
+mod secret_file;
 mod shells;
 mod supervise;
 mod terminal;
