@@ -55,8 +55,11 @@ use ui::failure;
 
 /// Runs the program on the arguments of this process, and returns its exit code.
 pub fn run() -> ExitCode {
-    let core_limit = hardening::harden();
     let arguments: Vec<OsString> = context::arguments().collect();
+    if let Some(code) = child::monitor::play(&arguments) {
+        return code;
+    }
+    let core_limit = hardening::harden();
     if let Some(line) = Unfinished::read(&arguments) {
         let (options, ui) = line.options();
         line.complete(&Context::new(options, ui, core_limit));

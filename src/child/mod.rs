@@ -6,10 +6,15 @@ pub mod clipboard;
 mod dangerous;
 pub mod environment;
 pub mod git;
+pub mod mask;
+pub mod masked;
+pub mod monitor;
+mod relay;
 pub mod secret_file;
 pub mod signals;
 pub mod spawn;
 pub mod supervise;
+mod terminal;
 mod witness;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
+use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
@@ -74,6 +75,15 @@ impl<'a> Program<'a> {
             path,
             streams,
         })
+    }
+
+    /// Gives it one of our descriptors under a number.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no memory.
+    pub fn give(&mut self, ours: RawFd, number: RawFd) -> io::Result<()> {
+        Ok(self.streams.add_dup2(ours, number)?)
     }
 
     /// Starts it, with these signals blocked and with `SIGPIPE` as a program expects

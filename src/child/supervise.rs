@@ -55,7 +55,7 @@ pub trait Watcher {
     fn after_stop(&mut self) {}
 
     /// Brings what is left to its end: the program has ended.
-    fn end(&mut self) {}
+    fn end(&mut self, _signals: &Signals) {}
 }
 
 /// Nothing to be done.
@@ -106,7 +106,7 @@ fn stay(child: Pid, signals: &Signals, watcher: &mut impl Watcher) -> io::Result
             }
         }
         if let Some(status) = reap(child, &mut witness, watcher)? {
-            watcher.end();
+            watcher.end(signals);
             return Ok(status);
         }
     }

@@ -13,6 +13,8 @@ use serde::Serialize;
 
 use crate::child::Variables;
 use crate::child::environment::{self, KeepExisting, Rules};
+use crate::child::mask::Masks;
+use crate::child::masked::Streams;
 use crate::child::secret_file::SecretFiles;
 use crate::child::signals::Signals;
 use crate::child::spawn::Program;
@@ -34,7 +36,7 @@ use crate::vault::selection::{Chosen, NamePattern, Selection};
 ///
 /// With --file it stays, to remove the files when the program has ended, and is not
 /// to be noticed: the program gets the signals that are sent to keyvault, and
-/// keyvault stops and ends as the program does.
+/// keyvault stops and ends as the program does. So it does with --mask.
 ///
 /// The exit code is the program's, or 125 if keyvault failed, 126 if the program
 /// cannot be executed, 127 if there is none.
@@ -83,6 +85,11 @@ pub struct ExecArgs {
     /// Run nothing if `.env.example` lists a name that the program would not find
     #[arg(long)]
     require: bool,
+
+    /// Replace values in what the program prints by [NAME], also where they are encoded
+    /// in base64, hexadecimal, URLs or JSON
+    #[arg(long)]
+    mask: bool,
 
     /// Say what would be passed on, without values, and run nothing
     #[arg(long)]
@@ -200,14 +207,20 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     let Some((program, arguments)) = program else {
         return Ok(0);
     };
-    if secrets.iter().any(|secret| secret.is_file) {
+    if args.mask || secrets.iter().any(|secret| secret.is_file) {
         environment::make_way_for_files(&mut inherited, &secrets);
-        let (running, files) = start(program, arguments, &inherited, &secrets, cx)?;
+        let masks = args.mask.then(|| masks(&secrets, cx));
+        let streams = masks.as_ref().map(Streams::open).transpose()?;
+        let command = (program.as_os_str(), arguments);
+        let (running, files) = start(command, streams.as_ref(), &inherited, &secrets, cx)?;
         // It may run for long.
         drop((secrets, inherited));
         drop(layers);
-        let status = running.stay(&mut Waiting);
-        if let Err(error) = files.remove() {
+        let status = match streams {
+            Some(streams) => streams.stay(running, program),
+            None => running.stay(&mut Waiting),
+        };
+        if let Some(Err(error)) = files.map(SecretFiles::remove) {
             cx.ui.warn(&error.to_string());
         }
         return Ok(supervise::end_as(status?));
@@ -218,19 +231,34 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     Err(environment::explain(error, &secrets))
 }
 
+/// Takes the values that are not to be seen, and says which of them will be.
+fn masks(secrets: &[Chosen<'_>], cx: &Context) -> Masks {
+    let values = secrets.iter().map(|secret| (secret.name, secret.value));
+    let (masks, unmasked) = Masks::new(values);
+    if !unmasked.is_empty() {
+        let names = unmasked.iter().map(|name| format!("`{name}`"));
+        let names = names.collect::<Vec<_>>().join(", ");
+        cx.ui
+            .note(&format!("too short or too common to be masked: {names}"));
+    }
+    masks
+}
+
 /// Starts the program to stay with it, and makes the files that it gets.
 fn start(
-    program: &OsStr,
-    arguments: &[OsString],
+    (program, arguments): (&OsStr, &[OsString]),
+    streams: Option<&Streams<'_>>,
     inherited: &Variables,
     secrets: &[Chosen<'_>],
     cx: &Context,
-) -> Result<(Running, SecretFiles), Error> {
+) -> Result<(Running, Option<SecretFiles>), Error> {
     let signals = Signals::hold().map_err(Error::Unattended)?;
-    let files = cx.make_secret_files()?;
+    let is_file = |secret: &&Chosen<'_>| secret.is_file;
+    let files = secrets.iter().find(is_file).map(|_| cx.make_secret_files());
+    let files = files.transpose()?;
     let mut paths = BTreeMap::new();
-    for secret in secrets.iter().filter(|secret| secret.is_file) {
-        if let Entry::Vacant(entry) = paths.entry(secret.name) {
+    for secret in secrets.iter().filter(is_file) {
+        if let (Some(files), Entry::Vacant(entry)) = (&files, paths.entry(secret.name)) {
             entry.insert(files.write(secret.name, secret.value)?);
         }
     }
@@ -244,7 +272,15 @@ fn start(
             (variable, paths[secret.name].as_os_str())
         });
     let variables = environment::overlay(inherited, values).chain(paths);
-    let program = Program::new(program, arguments, variables)?;
+    let command = streams.map(|streams| streams.command(program, arguments));
+    let (program, arguments) = match &command {
+        Some((program, arguments)) => (program.as_os_str(), arguments.as_slice()),
+        None => (program, arguments),
+    };
+    let mut program = Program::new(program, arguments, variables)?;
+    if let Some(streams) = streams {
+        streams.give_to(&mut program)?;
+    }
     let running = cx.start_program(|| Running::start(&program, signals));
     let running = running.map_err(|error| environment::explain(error, secrets))?;
     Ok((running, files))

@@ -31,9 +31,12 @@ const OWNERS: [(&str, &[&str]); 14] = [
         "nix::",
         &[
             "ui/prompt.rs",
+            "child/monitor.rs",
+            "child/relay.rs",
             "child/signals.rs",
             "child/spawn.rs",
             "child/supervise.rs",
+            "child/terminal.rs",
             "child/witness.rs",
         ],
     ),
@@ -49,6 +52,7 @@ const OWNERS: [(&str, &[&str]); 14] = [
             "child/mod.rs",
             "child/clipboard.rs",
             "child/git.rs",
+            "child/monitor.rs",
             "cli.rs",
         ],
     ),
@@ -58,11 +62,13 @@ const OWNERS: [(&str, &[&str]); 14] = [
 
 /// Where a value is exposed, and how often. Each is a place to review: a change
 /// here is a change of who sees plaintext.
-const EXPOSURES: [(&str, usize); 18] = [
+const EXPOSURES: [(&str, usize); 19] = [
     // To the clipboard's tool, by stdin.
     ("child/clipboard.rs", 1),
     // What is handed over, and the search for NUL, which must not be.
     ("child/environment.rs", 2),
+    // Into the forms that `exec --mask` looks for.
+    ("child/mask/mod.rs", 1),
     // Into the file of `exec --file`.
     ("child/secret_file.rs", 1),
     // To find the references in a setting.

@@ -24,6 +24,7 @@ mod interop;
 mod jobs;
 mod list;
 mod manifest;
+mod mask;
 mod migrate;
 mod output;
 mod parallel;
