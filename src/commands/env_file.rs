@@ -1,6 +1,7 @@
 //! `exec --env-file`: a file of plain settings and of references to secrets, which can
 //! be committed.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -18,11 +19,13 @@ use crate::vault::layers::Layers;
 const FILE_MAX: u64 = 1 << 20;
 
 /// A variable that a file sets.
-pub struct Setting {
+pub struct Setting<'a> {
     /// Its value, with what it refers to filled in.
     pub value: SecretValue,
     /// The file.
     pub file: PathBuf,
+    /// The secrets that it refers to.
+    pub secrets: Vec<(SecretName, &'a SecretValue)>,
 }
 
 /// Reads files, of which a later one wins, as does a later line.
@@ -32,12 +35,12 @@ pub struct Setting {
 /// [`Error::BadImport`] for a line that is not understood; [`Error::DangerousSetting`]:
 /// who may commit the file is not therefore to take the program over;
 /// [`Error::Unfilled`], with all references that cannot be filled in.
-pub fn read(
+pub fn read<'a>(
     files: &[PathBuf],
     allow_dangerous: &[SecretName],
     cx: &Context,
-    layers: &Layers,
-) -> Result<BTreeMap<SecretName, Setting>> {
+    layers: &'a Layers,
+) -> Result<BTreeMap<SecretName, Setting<'a>>> {
     let mut settings = BTreeMap::new();
     for file in files {
         let text = cx.read_text(file, FILE_MAX)?;
@@ -46,9 +49,14 @@ pub fn read(
         let mut misfits = Vec::new();
         for Line { at, name, value } in lines {
             match filled(at, &value, cx, layers) {
-                Ok(value) => {
+                Ok((value, secrets)) => {
                     let file = text.path().to_owned();
-                    settings.insert(name, Setting { value, file });
+                    let setting = Setting {
+                        value,
+                        file,
+                        secrets,
+                    };
+                    settings.insert(name, setting);
                 }
                 Err(wrong) => misfits.extend(wrong),
             }
@@ -106,16 +114,22 @@ fn refuse_dangerous(lines: &[Line], allowed: &[SecretName], path: &Path) -> Resu
     })
 }
 
+/// A value that was filled in, and the secrets that it refers to.
+type Filled<'a> = (SecretValue, Vec<(SecretName, &'a SecretValue)>);
+
 /// Fills a value in. Where in its line a reference stands is not known any more.
-fn filled(
+fn filled<'a>(
     line: usize,
     value: &SecretValue,
     cx: &Context,
-    layers: &Layers,
-) -> Result<SecretValue, Vec<Misfit>> {
+    layers: &'a Layers,
+) -> Result<Filled<'a>, Vec<Misfit>> {
     let now = cx.now();
+    let secrets = RefCell::new(Vec::new());
     let filled = template::fill(value.expose(), |reference| {
-        layers.serve(reference.environment.as_ref(), &reference.name, now)
+        let value = layers.serve(reference.environment.as_ref(), &reference.name, now)?;
+        secrets.borrow_mut().push((reference.name.clone(), value));
+        Ok(value)
     });
     let in_file = |misfit: Misfit| Misfit {
         line: line + misfit.line - 1,
@@ -123,7 +137,7 @@ fn filled(
         ..misfit
     };
     match filled {
-        Ok(filled) => Ok(SecretValue::new(filled.bytes)),
+        Ok(filled) => Ok((SecretValue::new(filled.bytes), secrets.into_inner())),
         Err(misfits) => Err(misfits.into_iter().map(in_file).collect()),
     }
 }

@@ -209,12 +209,13 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     };
     if args.mask || secrets.iter().any(|secret| secret.is_file) {
         environment::make_way_for_files(&mut inherited, &secrets);
-        let masks = args.mask.then(|| masks(&secrets, cx));
+        let masks = args.mask.then(|| masks(&secrets, &settings, cx));
         let streams = masks.as_ref().map(Streams::open).transpose()?;
         let command = (program.as_os_str(), arguments);
         let (running, files) = start(command, streams.as_ref(), &inherited, &secrets, cx)?;
         // It may run for long.
         drop((secrets, inherited));
+        drop(settings);
         drop(layers);
         let status = match streams {
             Some(streams) => streams.stay(running, program),
@@ -232,9 +233,25 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
 }
 
 /// Takes the values that are not to be seen, and says which of them will be.
-fn masks(secrets: &[Chosen<'_>], cx: &Context) -> Masks {
-    let values = secrets.iter().map(|secret| (secret.name, secret.value));
-    let (masks, unmasked) = Masks::new(values);
+///
+/// Of settings these are the secrets that they refer to, and what became of them; a
+/// setting without a reference is no secret.
+fn masks(
+    secrets: &[Chosen<'_>],
+    settings: &BTreeMap<SecretName, Setting<'_>>,
+    cx: &Context,
+) -> Masks {
+    let secrets = secrets.iter().filter(|secret| secret.env_file.is_none());
+    let values = secrets.map(|secret| (secret.name, secret.value));
+    let referring = settings
+        .iter()
+        .filter(|(_, setting)| !setting.secrets.is_empty());
+    let composed = referring
+        .clone()
+        .map(|(name, setting)| (name, &setting.value));
+    let referred = referring.flat_map(|(_, setting)| &setting.secrets);
+    let referred = referred.map(|(name, value)| (name, *value));
+    let (masks, unmasked) = Masks::new(values.chain(referred).chain(composed));
     if !unmasked.is_empty() {
         let names = unmasked.iter().map(|name| format!("`{name}`"));
         let names = names.collect::<Vec<_>>().join(", ");
@@ -408,7 +425,7 @@ fn check_manifest(
 /// the command line itself maps one to it.
 fn lay_over<'a>(
     secrets: &mut Vec<Chosen<'a>>,
-    settings: &'a BTreeMap<SecretName, Setting>,
+    settings: &'a BTreeMap<SecretName, Setting<'_>>,
     args: &ExecArgs,
     layers: &'a Layers,
 ) {

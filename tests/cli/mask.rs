@@ -120,6 +120,30 @@ fn a_value_of_many_lines_is_masked() {
 }
 
 #[test]
+fn of_settings_what_refers_to_a_secret_is_masked() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let settings = "URL=https://u:{{ A | url }}@host\nB64=x{{ A | base64 }}\nPORT=12345678\n";
+    fs::write(sandbox.project().join("app.env"), settings).expect("written");
+    let script = r#"echo "$URL $B64 $PORT"; echo "https://u:$(printf %s "$B64" | cut -c 2- | base64 -d)@host""#;
+    let run = sandbox.run(&[
+        "exec",
+        "--mask",
+        "--env-file",
+        "app.env",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]);
+    assert_snapshot!(run, @"
+    --- stdout ---
+    [URL] [B64] 12345678
+    https://u:[A]@host
+    [exit 0]
+    ");
+}
+
+#[test]
 fn what_is_not_masked_is_said_once() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     sandbox.add("PIN", "123");
