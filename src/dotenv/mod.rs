@@ -31,6 +31,7 @@ mod python;
 mod ruby;
 mod scope;
 mod shell;
+mod suites;
 mod text;
 mod write;
 
@@ -304,5 +305,225 @@ fn read(text: &str, dialect: Dialect, expand: Option<Outside<'_>>) -> Statements
         Dialect::Compose => compose::read(text, scope),
         Dialect::Ruby => ruby::read(text, scope),
         Dialect::Shell => shell::read(text, scope),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn none(_: &str) -> Option<SecretValue> {
+        None
+    }
+
+    fn failure(bytes: &[u8], dialect: Dialect) -> Option<Failure> {
+        parse(bytes, dialect, None).err()
+    }
+
+    #[test]
+    fn a_dialect_is_its_word() {
+        for dialect in Dialect::ALL {
+            assert_eq!(dialect.to_string().parse(), Ok(dialect));
+        }
+        assert_eq!("Node".parse::<Dialect>(), Err(NoDialect));
+        let words = NoDialect.to_string();
+        for dialect in Dialect::ALL {
+            assert!(words.contains(&format!("`{dialect}`")), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_no_dialect_takes_is_refused_by_its_line() {
+        let utf16: Vec<u8> = "A=b\r\nC=d"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        let little: Vec<u8> = "\u{feff}A=é"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let long = ["A=b\nC=".as_bytes(), &vec![b'x'; 10 << 20]].concat();
+        for dialect in Dialect::ALL {
+            for (bytes, line, what) in [
+                (&b"A=b\nC=\0"[..], 2, What::Nul),
+                (b"A=b\r\nC=d\r\nE=\xff", 3, What::NotUtf8),
+                (&utf16, 1, What::Utf16),
+                (&little, 1, What::Utf16),
+                (&long, 2, What::LineTooLong { limit: LINE_MAX }),
+                (b"A=b\n\n# c\nd e f", 4, What::NotAnAssignment),
+            ] {
+                let expected = Some(Failure { line, what });
+                assert_eq!(failure(bytes, dialect), expected, "{dialect}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_is_named_by_its_line() {
+        for dialect in Dialect::ALL.into_iter().filter(|it| *it != Dialect::Docker) {
+            for quote in ["'", "\""] {
+                let text = format!("A=b\nC={quote}d\nE=f\n");
+                let what = What::Unclosed;
+                assert_eq!(
+                    failure(text.as_bytes(), dialect),
+                    Some(Failure { line: 2, what })
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_is_never_run() {
+        for (dialect, text) in [
+            (Dialect::Shell, "A=$(id)"),
+            (Dialect::Shell, "A=\"`id`\""),
+            (Dialect::Shell, "A=${B:-$(id)}"),
+            (Dialect::Shell, "A=$((1+1))"),
+            (Dialect::Ruby, "A=$(id)"),
+            (Dialect::Ruby, "A=\"x $(id)\""),
+        ] {
+            let what = What::Command;
+            assert_eq!(
+                failure(text.as_bytes(), dialect),
+                Some(Failure { line: 1, what }),
+                "{text}"
+            );
+        }
+        for (dialect, text) in [
+            (Dialect::Shell, "A='$(id) `id`'"),
+            (Dialect::Ruby, "A='$(id)'"),
+            (Dialect::Node, "A=$(id)"),
+            (Dialect::Python, "A=$(id)"),
+            (Dialect::Docker, "A=$(id)"),
+            (Dialect::Compose, "A=$(id)"),
+        ] {
+            assert_eq!(failure(text.as_bytes(), dialect), None, "{dialect}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_shell_only_assigns() {
+        for (text, what) in [
+            ("A=b id", What::NotAnAssignment),
+            ("A= b", What::NotAnAssignment),
+            ("A =b", What::NotAnAssignment),
+            ("A=b\nunset A", What::NotAnAssignment),
+            ("A=b; rm x", What::NotAnAssignment),
+            ("A=b & C=d", What::NotAnAssignment),
+            ("A=b >x", What::NotAnAssignment),
+            ("A=(b c)", What::NotAnAssignment),
+            ("A.b=c", What::NotAnAssignment),
+            ("export", What::NotAnAssignment),
+            ("A=b\r\n", What::CarriageReturn),
+            ("A=$'b'", What::ShellsDiffer),
+            ("export A={b,c}", What::ShellsDiffer),
+        ] {
+            let found = failure(text.as_bytes(), Dialect::Shell);
+            assert_eq!(found.map(|failure| failure.what), Some(what), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reference_stays_unless_it_is_resolved() {
+        for dialect in Dialect::ALL {
+            let text = b"A=b\nC=x${A}y\n";
+            for (outside, expected) in [(None, "x${A}y"), (Some(&none as Outside<'_>), "xby")] {
+                let expands = outside.is_some();
+                let entries = parse(text, dialect, outside).expect("read");
+                let is_known = dialect != Dialect::Docker;
+                let value = entries[1].value.as_ref().expect("a value");
+                let expected = if is_known { expected } else { "x${A}y" };
+                assert_eq!(value.expose(), expected.as_bytes(), "{dialect}");
+                let refers = is_known && dialect != Dialect::Node && !expands;
+                assert_eq!(entries[1].refers, refers, "{dialect}");
+            }
+        }
+    }
+
+    #[test]
+    fn references_cannot_make_a_file_of_any_size() {
+        let doubling: String = (1..64)
+            .map(|n| format!("A{n}=${{A{0}}}${{A{0}}}\n", n - 1))
+            .collect();
+        let text = format!("A0=0123456789abcdef\n{doubling}");
+        let deep = format!("A={}{}", "${B:-".repeat(100_000), "}".repeat(100_000));
+        for dialect in Dialect::ALL.into_iter().filter(|it| *it != Dialect::Docker) {
+            let found = parse(text.as_bytes(), dialect, Some(&none));
+            let what = found.expect_err("too much").what;
+            assert_eq!(what, What::ExpandsTooFar, "{dialect}");
+            let _ = parse(deep.as_bytes(), dialect, Some(&none));
+            let _ = parse(deep.as_bytes(), dialect, None);
+        }
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_told_by_both_lines() {
+        let text = b"A=1\nB=2\n\nA=3\nC\nA=4\nC=5\n";
+        let entries = parse(text, Dialect::Node, None).expect("read");
+        assert_eq!(duplicates(&entries), [(1, 4), (4, 6)]);
+    }
+
+    #[test]
+    fn no_words_of_a_failure_hold_what_was_read() {
+        let secret = "sk-made-up";
+        for dialect in Dialect::ALL {
+            for text in [
+                secret.to_owned(),
+                format!("{secret} x"),
+                format!("A='{secret}"),
+            ] {
+                let failure = failure(text.as_bytes(), dialect);
+                assert!(!format!("{failure:?}").contains(secret));
+            }
+        }
+    }
+
+    /// What takes time that grows with the square of the length takes minutes for these.
+    #[test]
+    fn time_grows_no_faster_than_the_file() {
+        const SIZE: usize = 200_000;
+        let lines = [
+            "A='x\\'\n",
+            "A=\"\n",
+            "A=`\\`\n",
+            "A\n",
+            "export\n",
+            "A=$B${C\n",
+            "A=\"\\$(\n",
+            "A=\u{2028}'\n",
+        ];
+        let parts = ["\\'", "${", "\\$(", "${A:-", "\u{2028}'", " ", "$A"];
+        let lines = lines.map(|line| line.repeat(SIZE / line.len()));
+        let parts = parts.map(|part| format!("A=\"{}\n", part.repeat(SIZE / part.len())));
+        for text in lines.iter().chain(&parts) {
+            for dialect in Dialect::ALL {
+                let _ = parse(text.as_bytes(), dialect, None);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            bytes in proptest::collection::vec(any::<u8>(), 0..64),
+            text in r#"([A-Ca-c=:'"`\\$(){}#~;|%+?\-. \t\r\n\u{85}\u{a0}\u{2028}\u{feff}é]|export ){0,60}"#,
+        ) {
+            for dialect in Dialect::ALL {
+                for bytes in [&bytes[..], text.as_bytes()] {
+                    let outside = |name: &str| {
+                        (name == "A").then(|| SecretValue::from_text("$B${A}\\$".to_owned()))
+                    };
+                    for outside in [None, Some(&outside as Outside<'_>)] {
+                        if let Err(failure) = parse(bytes, dialect, outside) {
+                            let lines = 1 + bytes.iter().filter(|byte| b"\r\n".contains(byte)).count();
+                            prop_assert!((1..=lines).contains(&failure.line));
+                        }
+                    }
+                    disagreements(bytes, dialect);
+                }
+            }
+        }
     }
 }

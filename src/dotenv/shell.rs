@@ -41,7 +41,11 @@ pub fn read(text: &str, scope: &mut Scope<'_>) -> Statements {
                 Err(what) => {
                     let line = lines.line_of(lexer.word);
                     statements.push(Statement::new(line, line, Err(what)));
-                    lexer.at = find(text, lexer.word, |c| c == '\n');
+                    // What is not closed goes on to the end.
+                    lexer.at = match what {
+                        What::Unclosed => text.len(),
+                        _ => find(text, lexer.word, |c| c == '\n'),
+                    };
                 }
             },
         }
