@@ -25,7 +25,6 @@ mod child;
 mod cli;
 mod commands;
 mod context;
-#[allow(dead_code, unused_imports, reason = "its commands come next")]
 mod dotenv;
 mod error;
 mod hardening;

@@ -35,7 +35,6 @@ mod suites;
 mod text;
 mod write;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -45,7 +44,7 @@ use crate::secret_value::SecretValue;
 
 pub use disagreement::{Disagreement, disagreements};
 use scope::Scope;
-pub use write::{Obstacle, Uncarried, write};
+pub use write::write;
 
 /// The longest line, in bytes: the longest value that a vault takes, and room for each
 /// byte of it to be escaped.
@@ -206,7 +205,8 @@ pub type Outside<'a> = &'a dyn Fn(&str) -> Option<SecretValue>;
 /// Reads a file. With `expand`, references to other variables are resolved as the
 /// original does, earlier entries and `expand` in its order; without, they stay.
 ///
-/// Where a name stands twice both entries are returned, see [`duplicates`].
+/// Where a name stands twice both entries are returned: to most originals the later one
+/// counts.
 ///
 /// # Errors
 ///
@@ -231,19 +231,6 @@ pub fn parse(
                 value: value.map(|value| SecretValue::new(value.bytes)),
                 refers,
             })
-        })
-        .collect()
-}
-
-/// Returns, for each value whose name had one before, the two lines, in the order
-/// of the later ones.
-pub fn duplicates(entries: &[Entry]) -> Vec<(usize, usize)> {
-    let mut seen = HashMap::new();
-    let values = entries.iter().filter(|entry| entry.value.is_some());
-    values
-        .filter_map(|entry| {
-            let before = seen.insert(entry.name.as_str(), entry.line);
-            before.map(|line| (line, entry.line))
         })
         .collect()
 }
@@ -459,10 +446,11 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_stands_twice_is_told_by_both_lines() {
-        let text = b"A=1\nB=2\n\nA=3\nC\nA=4\nC=5\n";
-        let entries = parse(text, Dialect::Node, None).expect("read");
-        assert_eq!(duplicates(&entries), [(1, 4), (4, 6)]);
+    fn a_name_that_stands_twice_is_two_entries() {
+        let entries = parse(b"A=1\n\nA=2\nA\n", Dialect::Node, None).expect("read");
+        let lines: Vec<usize> = entries.iter().map(|entry| entry.line).collect();
+        assert_eq!(lines, [1, 3, 4]);
+        assert!(entries[2].value.is_none());
     }
 
     #[test]
