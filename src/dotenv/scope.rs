@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use zeroize::Zeroizing;
 
-use super::{Outside, Value, What};
+use super::{LINE_MAX, Outside, Value, What};
 
-/// How much all references of a file may become together, in bytes: a few of them can
-/// double a value with each line.
-const EXPANDED_MAX: usize = 16 << 20;
+/// How much all references of a file may become together, in bytes: as much as one line
+/// may have. A few of them can double a value with each line.
+const EXPANDED_MAX: usize = LINE_MAX;
 
 /// How deep a reference may stand in another one's default. Each is a call.
 pub const DEPTH_MAX: usize = 32;
