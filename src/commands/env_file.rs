@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::child::environment::is_dangerous;
+use crate::child::environment::{can_carry, is_dangerous};
 use crate::context::Context;
 use crate::dotenv::{self, Dialect};
 use crate::error::{Error, Misfit, Result};
@@ -137,7 +137,26 @@ fn filled<'a>(
         ..misfit
     };
     match filled {
-        Ok(filled) => Ok((SecretValue::new(filled.bytes), secrets.into_inner())),
+        Ok(filled) => {
+            let value = SecretValue::new(filled.bytes);
+            if can_carry(&value) {
+                Ok((value, secrets.into_inner()))
+            } else {
+                Err(vec![with_nul(line)])
+            }
+        }
         Err(misfits) => Err(misfits.into_iter().map(in_file).collect()),
+    }
+}
+
+fn with_nul(line: usize) -> Misfit {
+    Misfit {
+        line,
+        column: None,
+        error: Error::Usage {
+            message: "what it refers to holds a NUL byte, which no environment variable can carry"
+                .to_owned(),
+            hint: "write `{{ NAME | base64 }}`, and let the program decode it".to_owned(),
+        },
     }
 }

@@ -143,6 +143,23 @@ fn a_file_that_is_not_right_runs_nothing() {
 }
 
 #[test]
+fn a_value_no_variable_can_carry_is_told_by_its_line() {
+    let mut sandbox = with_file(&[], "A=1\nB=x{{ NUL }}\n");
+    sandbox.write("nul", format!("a\0{CANARY}"));
+    let line = ["add", "NUL", "--from-file", "nul"];
+    sandbox.run(&line).succeeds();
+    let line = [&["exec"], &ENV_FILE[..], &["--", "true"]].concat();
+
+    assert_snapshot!(sandbox.refused(&line), @"
+    --- stderr ---
+    keyvault: error: one reference in `app.env` cannot be filled in
+      line 2: what it refers to holds a NUL byte, which no environment variable can carry
+    keyvault: hint: write `{{ NAME | base64 }}`, and let the program decode it
+    [exit 125]
+    ");
+}
+
+#[test]
 fn a_dangerous_name_is_set_where_it_is_allowed() {
     let sandbox = with_file(&["A"], "NODE_OPTIONS=--trace-warnings\n");
     let allowed = [&ENV_FILE[..], &["--allow-dangerous", "NODE_OPTIONS"]].concat();
