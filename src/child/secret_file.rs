@@ -256,11 +256,11 @@ fn is_ours(name: &str) -> bool {
 
 #[cfg(target_os = "linux")]
 fn is_in_memory(folder: &File) -> bool {
-    // statfs(2)
-    const TMPFS: i64 = 0x0102_1994;
-    const RAMFS: i64 = 0x8584_58f6;
+    // statfs(2). How wide the field is depends on the machine.
+    const TMPFS: u32 = 0x0102_1994;
+    const RAMFS: u32 = 0x8584_58f6;
     let status = rustix::fs::fstatfs(folder);
-    status.is_ok_and(|status| [TMPFS, RAMFS].contains(&status.f_type))
+    status.is_ok_and(|status| [TMPFS, RAMFS].contains(&(status.f_type as u32)))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -276,3 +276,83 @@ fn end_by(number: i32) {
     // We are still here: it is ignored, as SIGPIPE is since Rust's start.
     let _ = signal_hook::low_level::emulate_default_handler(number);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const US: i32 = 100;
+    const CHILD: i32 = 101;
+    const OTHER: i32 = 50;
+
+    fn bond() -> Bond {
+        let pid = |number| Pid::from_raw(number).expect("a number");
+        Bond {
+            us: pid(US),
+            child: pid(CHILD),
+            is_one_group: true,
+            leads_session: false,
+        }
+    }
+
+    fn passes(signal: Signal, sender: Sender, was_seen: Option<bool>, bond: Bond) -> bool {
+        is_passed_on(Received { signal, sender }, was_seen, bond)
+    }
+
+    #[test]
+    fn what_the_group_was_sent_is_not_passed_on_whoever_sent_it() {
+        for sender in [Sender::Kernel, Sender::Process(OTHER), Sender::Unknown] {
+            for signal in Signal::iterator() {
+                assert!(!passes(signal, sender, Some(true), bond()), "{signal}");
+                assert!(passes(signal, sender, Some(false), bond()), "{signal}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_child_in_a_group_of_its_own_gets_everything() {
+        let bond = Bond {
+            is_one_group: false,
+            ..bond()
+        };
+        for was_seen in [None, Some(false), Some(true)] {
+            assert!(passes(Signal::SIGINT, Sender::Kernel, was_seen, bond));
+        }
+    }
+
+    #[test]
+    fn nothing_goes_back_to_the_child_that_sent_it() {
+        for sender in [US, CHILD].map(Sender::Process) {
+            assert!(!passes(Signal::SIGTERM, sender, Some(false), bond()));
+        }
+    }
+
+    #[test]
+    fn without_a_witness_the_sender_tells() {
+        let leader = Bond {
+            leads_session: true,
+            ..bond()
+        };
+        for (signal, sender, bond, expected) in [
+            (Signal::SIGTERM, Sender::Process(OTHER), bond(), true),
+            (Signal::SIGINT, Sender::Process(OTHER), bond(), true),
+            (Signal::SIGINT, Sender::Kernel, bond(), false),
+            (Signal::SIGWINCH, Sender::Kernel, bond(), false),
+            (Signal::SIGALRM, Sender::Kernel, bond(), true),
+            (Signal::SIGHUP, Sender::Kernel, bond(), false),
+            (Signal::SIGHUP, Sender::Kernel, leader, true),
+            (Signal::SIGTSTP, Sender::Unknown, bond(), false),
+            (Signal::SIGTERM, Sender::Unknown, bond(), true),
+        ] {
+            let passed = passes(signal, sender, None, bond);
+            assert_eq!(passed, expected, "{signal} from {sender:?}");
+        }
+    }
+
+    #[test]
+    fn an_exit_code_is_kept() {
+        for code in [0, 1, 125, 255] {
+            assert_eq!(i32::from(end_as(ExitStatus::from_raw(code << 8))), code);
+        }
+    }
+}

@@ -181,6 +181,33 @@ fn its_end_is_the_program_s_own() {
 }
 
 #[test]
+fn a_shell_in_the_shell_has_jobs_of_its_own() {
+    let text = the_same(|terminal, exec| {
+        // It takes the terminal for a process group of its own.
+        let shell = "bash --norc --noprofile --noediting -i";
+        let mut text = seen(terminal, &format!("{exec}env PS1=\"$PS1\" {shell}"));
+        let program = waiting(r#"trap "echo continued" CONT"#);
+        terminal.line(&program);
+        terminal.expect("ready\r\n");
+        terminal.control('z');
+        text.push_str(&seen_next(terminal));
+        terminal.line("fg");
+        terminal.expect("continued\r\n");
+        terminal.control('c');
+        text.push_str(&seen_next(terminal));
+        text.push_str(&seen(terminal, "suspend"));
+        text.push_str(&seen(terminal, "fg"));
+        terminal.line(&program);
+        terminal.expect("ready\r\n");
+        terminal.control('c');
+        text.push_str(&seen_next(terminal));
+        text.push_str(&seen(terminal, "exit 5"));
+        text
+    });
+    assert!(text.ends_with("exit\n[exit 5]\n"), "{text}");
+}
+
+#[test]
 fn a_job_in_the_background_is_waited_for() {
     assert_snapshot!(the_same(|terminal, exec| {
         let mut text = seen(terminal, &format!("{{ {exec}sh -c 'exit 7' & }} 2>/dev/null; wait $!"));
