@@ -132,6 +132,16 @@ impl Context {
         started
     }
 
+    fn places_for_secret_files(&self) -> Places {
+        let runtime = variable(RUNTIME_FOLDER).map(PathBuf::from);
+        Places::find(runtime.as_deref(), &std::env::temp_dir())
+    }
+
+    /// Removes the files with secrets that a keyvault left behind which was killed.
+    pub fn clear_secret_files(&self) {
+        self.places_for_secret_files().clear();
+    }
+
     /// Makes a folder where secrets are files while a program runs, and removes those
     /// that were left behind.
     ///
@@ -139,8 +149,7 @@ impl Context {
     ///
     /// [`Error::Io`].
     pub fn make_secret_files(&self) -> Result<SecretFiles> {
-        let runtime = variable(RUNTIME_FOLDER).map(PathBuf::from);
-        let places = Places::find(runtime.as_deref(), &std::env::temp_dir());
+        let places = self.places_for_secret_files();
         places.clear();
         let files = places.make_folder()?;
         if !files.is_in_memory() {

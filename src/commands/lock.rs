@@ -9,6 +9,8 @@ use crate::context::Context;
 use crate::ui::Report;
 
 /// Forget the identities that were unlocked in this session
+///
+/// Files of `exec --file` that a keyvault left behind which was killed are removed.
 #[derive(clap::Args)]
 pub struct LockArgs {}
 
@@ -18,6 +20,8 @@ pub struct LockArgs {}
 ///
 /// Where the kernel refuses to forget.
 pub fn run(_: &LockArgs, cx: &Context) -> Result<()> {
+    // First, since it needs nothing of the kernel.
+    cx.clear_secret_files();
     Ok(cx.ui.outcome(&Locked {
         was_unlocked: cx.lock()?,
     })?)

@@ -333,6 +333,7 @@ fn what_was_left_behind_is_removed_and_nothing_else() {
         assert_eq!(kept, CANARY.as_bytes(), "{}", folder.display());
     }
     drop(lock);
-    sandbox.run(&run).succeeds();
+    // It may find no session to lock.
+    sandbox.run(&["lock"]);
     assert!(!running.exists(), "it was left behind, too");
 }
