@@ -126,6 +126,18 @@ fn it_goes_with_the_other_options() {
 }
 
 #[test]
+fn it_goes_before_what_a_file_of_settings_says() {
+    let (mut sandbox, memory) = in_memory(&["A", "B"]);
+    let settings = "A=keyvault://A\nA_FILE=/elsewhere\nPORT=8080\n";
+    sandbox.write("app.env", settings);
+    let program = "echo ${A-none} $PORT ${B-none}; cat $A_FILE";
+    let options = ["exec", "--env-file", "app.env", "--file", "A", "--"];
+    let run = sandbox.run(&[&options[..], &["sh", "-c", program]].concat());
+    assert_eq!(run.text(), format!("none 8080 none\n{}", value_of("A")));
+    is_empty(&memory);
+}
+
+#[test]
 fn what_does_not_fit_is_refused_and_leaves_nothing() {
     let (sandbox, memory) = in_memory(&["A", "B", "GIT_CONFIG", "OLD"]);
     sandbox.run(&["revoke", "OLD"]).succeeds();
