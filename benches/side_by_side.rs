@@ -25,6 +25,10 @@ const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
 /// How often each command is run: enough for a median that stays within 2 %.
 const ROUNDS: usize = 200;
 
+/// How much a program prints whose output is measured, and how often it is.
+const OUTPUT: usize = 256 << 20;
+const OUTPUT_ROUNDS: usize = 5;
+
 /// The same for what takes longer than this, or the whole would take minutes.
 const SLOW: Duration = Duration::from_millis(20);
 const SLOW_ROUNDS: usize = 20;
@@ -56,6 +60,14 @@ fn main() {
         }
         let base = base.expect("it runs").as_secs_f64() * 1e3;
         say(&format!("{size} secrets: `env X=1 true` took {base:.2} ms"));
+    }
+    say(&format!(
+        "\n{:<34} {:>9}",
+        "output of a program", "MB a second"
+    ));
+    let vault = Vault::new(&keyvault, &place.path().join("masking"), 100);
+    for (name, speed) in vault.throughput() {
+        say(&format!("{name:<34} {speed:>9.0}"));
     }
     let sizes: String = SIZES.iter().map(|size| format!("{size:>9}")).collect();
     say(&format!("\n{:<34} {sizes}", "ratio of medians, by secrets"));
@@ -207,6 +219,34 @@ impl Vault {
                 line,
             })
             .collect()
+    }
+
+    /// Returns how fast output without a secret goes through the masks, into nothing and
+    /// into a pipe, and for comparison through a pipe alone.
+    fn throughput(&self) -> Vec<(&'static str, f64)> {
+        let output = self.project.join("output");
+        let readme = include_bytes!("../README.md");
+        let text: Vec<u8> = readme.iter().copied().cycle().take(OUTPUT).collect();
+        fs::write(output, text).expect("written");
+        let mask = format!("'{}' exec --mask -- cat output", self.keyvault);
+        let contestants = [
+            ("cat | cat", "cat output | cat".to_owned()),
+            ("keyvault exec --mask -- cat", mask.clone()),
+            ("keyvault exec --mask -- cat | cat", format!("{mask} | cat")),
+        ];
+        let measured = contestants.into_iter().map(|(name, line)| {
+            let mut times: Vec<Duration> = (0..OUTPUT_ROUNDS)
+                .map(|_| {
+                    let start = Instant::now();
+                    self.run(&["sh", "-c", &line]);
+                    start.elapsed()
+                })
+                .collect();
+            times.sort_unstable();
+            let median = times[OUTPUT_ROUNDS / 2];
+            (name, OUTPUT as f64 / 1e6 / median.as_secs_f64())
+        });
+        measured.collect()
     }
 
     fn command(&self, line: &[impl AsRef<str>]) -> Command {
