@@ -384,12 +384,14 @@ fn in_the_background_it_stops_when_it_reads_and_goes_on_in_front() {
         text.push_str(&seen(terminal, "jobs"));
         terminal.line("fg");
         terminal.expect("cat\r\n");
+        // What is typed before is shown twice: once by each terminal.
+        terminal.echoes(mask.is_empty());
         terminal.send("typed\n");
         terminal.expect("typed\r\ntyped\r\n");
         terminal.control('d');
         text.push_str(&seen_next(terminal));
 
-        terminal.line(&format!("{mask}sh -c 'echo ready; sleep 60; echo woken'"));
+        terminal.line(&format!("{mask}sh -c 'echo ready; exec sleep 60'"));
         terminal.expect("ready\r\n");
         terminal.control('z');
         seen_next(terminal);
@@ -404,7 +406,7 @@ fn in_the_background_it_stops_when_it_reads_and_goes_on_in_front() {
     [1]+  Stopped                 cat
     [exit 0]
     [exit 0]
-    [1]+  Running                 sh -c 'echo ready; sleep 60; echo woken' &
+    [1]+  Running                 sh -c 'echo ready; exec sleep 60' &
     [exit 0]
     ");
 }
@@ -414,7 +416,7 @@ fn in_a_pipeline_it_can_read_the_keyboard() {
     assert_snapshot!(the_same(|terminal, mask| {
         terminal.line(&format!("echo piped | {mask}sh -c 'cat; printf more?; read key </dev/tty; echo $key' | cat"));
         let mut text = terminal.expect("more?");
-        // What is typed before it wants to read is shown twice: once by each terminal.
+        // As above: it wants to read first.
         terminal.echoes(mask.is_empty());
         terminal.send("typed\n");
         text.push_str(&seen_next(terminal));
