@@ -429,9 +429,11 @@ fn lay_over<'a>(
     args: &ExecArgs,
     layers: &'a Layers,
 ) {
+    // What is passed on in a file is not to be found as a value, too.
     let is_mapped = |name: &SecretName| {
-        let files = args.files.iter().any(|file| file.variable == *name);
-        files || args.maps.iter().any(|map| map.variable == *name)
+        let mut files = args.files.iter();
+        files.any(|file| file.variable == *name || file.secret == *name)
+            || args.maps.iter().any(|map| map.variable == *name)
     };
     secrets.retain(|secret| !settings.contains_key(secret.variable) || is_mapped(secret.variable));
     let settings = settings.iter().filter(|(name, _)| !is_mapped(name));
