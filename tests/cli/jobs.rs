@@ -69,9 +69,10 @@ fn started(terminal: &mut Terminal, command: &str) -> i32 {
 }
 
 /// A program that waits for a line, and exits with 3. It starts no other, since what
-/// a signal does to a shell that is about to start one depends on the shell.
+/// a signal does to a shell that is about to start one depends on the shell. A line that
+/// comes just as `read` gives up is lost, so it is patient.
 fn waiting(first: &str) -> String {
-    format!("bash -c '{first}; echo ready; until read -t 0.05; do :; done; exit 3'")
+    format!("bash -c '{first}; echo ready; until read -t 5; do :; done; exit 3'")
 }
 
 /// Returns the processes that another one started, by their names.
@@ -132,9 +133,9 @@ fn ctrl_z_stops_it_and_fg_continues_it() {
         text
     }), @r#"
     ^Z
-    [1]+  Stopped                 bash -c 'trap "echo continued" CONT; echo ready; until read -t 0.05; do :; done; exit 3'
+    [1]+  Stopped                 bash -c 'trap "echo continued" CONT; echo ready; until read -t 5; do :; done; exit 3'
     [exit 148]
-    bash -c 'trap "echo continued" CONT; echo ready; until read -t 0.05; do :; done; exit 3'
+    bash -c 'trap "echo continued" CONT; echo ready; until read -t 5; do :; done; exit 3'
     ^C
     [exit 130]
     "#);
