@@ -123,7 +123,7 @@ struct Found {
 
 impl Masks {
     /// Takes the secrets whose values are not to be seen, and returns the names of
-    /// those that are too short or too common to be masked.
+    /// those that are too short or too common to be masked, each once.
     pub fn new<'a>(
         secrets: impl IntoIterator<Item = (&'a SecretName, &'a SecretValue)>,
     ) -> (Self, Vec<&'a SecretName>) {
@@ -134,7 +134,9 @@ impl Masks {
             // The space around a value is often lost on its way, and is no secret.
             let value = value.expose().trim_ascii();
             if is_trivial(value) {
-                unmasked.push(name);
+                if !unmasked.contains(&name) {
+                    unmasked.push(name);
+                }
                 continue;
             }
             let label = labels.len();
@@ -438,7 +440,8 @@ mod tests {
             "localhost",
         ] {
             let secret = secret("A", value.as_bytes());
-            let (masks, unmasked) = Masks::new([(&secret.0, &secret.1)]);
+            let twice = [(&secret.0, &secret.1), (&secret.0, &secret.1)];
+            let (masks, unmasked) = Masks::new(twice);
             assert_eq!(unmasked, [&secret.0], "{value}");
             assert_eq!(masks.entries.len(), 0);
         }
