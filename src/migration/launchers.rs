@@ -78,7 +78,7 @@ fn package_json(text: &str) -> Vec<Launcher> {
             Some(Launcher {
                 line: line_of(name),
                 what: format!("script `{}`", name.escape_debug()),
-                then: through_keyvault(command)?
+                then: through_keyvault(command, is_compound)?
                     .map(|command| format!("{}: {}", quoted(name), quoted(&command))),
             })
         })
@@ -98,21 +98,29 @@ fn procfile(text: &str) -> Vec<Launcher> {
         Some(Launcher {
             line,
             what: format!("process `{name}`"),
-            then: through_keyvault(command.trim())?.map(|command| format!("{name}: {command}")),
+            then: through_keyvault(command.trim(), is_compound)?
+                .map(|command| format!("{name}: {command}")),
         })
     });
     lines.collect()
 }
 
-/// Recipes of targets that start something, and lines that take a `.env` file in.
+/// Recipes of targets that start something; or, where a `.env` file is taken in and all
+/// recipes have what it holds, that line alone.
 fn makefile(text: &str) -> Vec<Launcher> {
     let mut target = String::new();
     let mut launchers = Vec::new();
+    let mut includes = Vec::new();
+    let mut goes_on = false;
     for (text, line) in text.lines().zip(1..) {
+        let is_rest = std::mem::replace(&mut goes_on, text.ends_with('\\'));
+        if is_rest {
+            continue;
+        }
         let words: Vec<&str> = text.split_whitespace().collect();
         if let ["include" | "-include" | "sinclude", files @ ..] = words.as_slice() {
             if files.iter().any(|file| role(file).is_some()) {
-                launchers.push(Launcher {
+                includes.push(Launcher {
                     line,
                     what: "takes a `.env` file in".to_owned(),
                     then: Some("nothing; run `keyvault exec -- make`".to_owned()),
@@ -134,76 +142,162 @@ fn makefile(text: &str) -> Vec<Launcher> {
         if command.is_empty() || !(starts_a_program(&target) || has_loader(command)) {
             continue;
         }
-        // make(1) writes a `$` of the shell twice, and ends a line with `\` to go on.
-        if let Some(then) = through_keyvault(command) {
+        if let Some(then) = through_keyvault(command, is_compound_in_make) {
             launchers.push(Launcher {
                 line,
                 what: format!("target `{}`", target.escape_debug()),
+                // What goes on in the next line is not one command.
                 then: then
-                    .filter(|_| !command.ends_with('\\'))
+                    .filter(|_| !goes_on)
                     .map(|then| format!("{prefix}{then}")),
             });
         }
     }
-    launchers
+    if includes.is_empty() {
+        launchers
+    } else {
+        includes
+    }
 }
 
-/// `env_file` of a service, <https://docs.docker.com/reference/compose-file/services/>.
+/// Tells whether a recipe takes a shell. make(1) puts its own variables in before, and
+/// writes a `$` of the shell twice.
+fn is_compound_in_make(recipe: &str) -> bool {
+    let mut seen_by_shell = String::with_capacity(recipe.len());
+    let mut rest = recipe;
+    while let Some((before, behind)) = rest.split_once('$') {
+        seen_by_shell.push_str(before);
+        let closing = match behind.chars().next() {
+            Some('(') => behind.find(')'),
+            Some('{') => behind.find('}'),
+            Some('$') => {
+                seen_by_shell.push('$');
+                Some(0)
+            }
+            _ => Some(0),
+        };
+        let end = closing.map_or(behind.len(), |at| at + 1);
+        rest = behind.get(end..).unwrap_or_default();
+    }
+    seen_by_shell.push_str(rest);
+    is_compound(&seen_by_shell)
+}
+
+/// `env_file` of a service, and the first line with a variable, which compose takes from
+/// `.env`, <https://docs.docker.com/reference/compose-file/services/> and
+/// <https://docs.docker.com/reference/compose-file/interpolation/>.
 fn compose(text: &str) -> Vec<Launcher> {
-    let lines = text.lines().zip(1..).filter(|(text, _)| {
+    let mut has_variable = false;
+    let lines = text.lines().zip(1..).filter_map(|(text, line)| {
         let text = text.trim_start_matches([' ', '-']);
-        text.starts_with("env_file:")
-    });
-    lines
-        .map(|(_, line)| Launcher {
+        let (what, then) = if text.starts_with("env_file:") {
+            (
+                "`env_file` of a service",
+                "its names under `environment:`, without values; run `keyvault exec -- docker compose up`",
+            )
+        } else if !has_variable && !text.starts_with('#') && text.replace("$$", "").contains('$') {
+            has_variable = true;
+            (
+                "variables, which are taken from `.env`",
+                "as it is; run `keyvault exec -- docker compose up`",
+            )
+        } else {
+            return None;
+        };
+        Some(Launcher {
             line,
-            what: "`env_file` of a service".to_owned(),
-            then: Some(
-                "its names under `environment:`, without values; run `keyvault exec -- docker compose up`"
-                    .to_owned(),
-            ),
+            what: what.to_owned(),
+            then: Some(then.to_owned()),
         })
-        .collect()
+    });
+    lines.collect()
 }
 
-/// Programs that read a `.env` file and start another, with the word behind which it
-/// stands.
-const LOADERS: [(&str, Option<&str>); 5] = [
-    ("dotenv", Some("--")),
-    ("dotenvx", Some("--")),
-    ("dotenv-flow", Some("--")),
-    ("dotenv-cli", Some("--")),
-    ("env-cmd", None),
+/// Programs that read a `.env` file and start another.
+const LOADERS: [&str; 5] = ["dotenv", "dotenv-cli", "dotenv-flow", "dotenvx", "env-cmd"];
+
+/// What a loader is started with where it is not on the `PATH`.
+const RUNNERS: [&[&str]; 12] = [
+    &["bunx"],
+    &["bundle", "exec"],
+    &["npm", "exec"],
+    &["npx", "-y"],
+    &["npx", "--yes"],
+    &["npx"],
+    &["pipenv", "run"],
+    &["pnpm", "exec"],
+    &["pnpm"],
+    &["poetry", "run"],
+    &["uv", "run"],
+    &["yarn"],
 ];
 
 /// Options by which a program is made to read a `.env` file, without what is behind `=`.
 const LOADING: [&str; 2] = ["--env-file", "--env-file-if-exists"];
 
-/// A module of Node that does it, behind `-r` or `--require`.
+/// A module of Node that does it, and the options that stand before it.
 const LOADING_MODULE: &str = "dotenv/config";
+const REQUIRING: [&str; 3] = ["--import", "--require", "-r"];
+
+/// What names that module's file, before or behind the program.
+const MODULE_SETTINGS: [&str; 2] = ["DOTENV_CONFIG_PATH", "dotenv_config_path"];
 
 fn has_loader(command: &str) -> bool {
-    let mut words = command.split_whitespace();
-    words.any(|word| {
-        let option = word.split('=').next().unwrap_or_default();
-        LOADERS.iter().any(|(loader, _)| *loader == word)
-            || LOADING.contains(&option)
-            || word == LOADING_MODULE
+    let words: Vec<&str> = command.split_whitespace().collect();
+    loader(&words).is_some()
+        || sources(&words)
+        || words.iter().any(|word| {
+            let (option, value) = option(word);
+            LOADING.contains(&option) || is_module(option, value) || *word == LOADING_MODULE
+        })
+}
+
+/// Tells where a loader stands, if the command is one.
+fn loader(words: &[&str]) -> Option<usize> {
+    let before = RUNNERS.iter().find(|runner| words.starts_with(runner));
+    let at = before.map_or(0, |runner| runner.len());
+    let is_loader = LOADERS.contains(words.get(at)?);
+    is_loader.then_some(at)
+}
+
+/// Tells whether a shell reads a `.env` file by itself: `. ./.env`, `source .env`,
+/// `$(cat .env | xargs)`.
+fn sources(words: &[&str]) -> bool {
+    words.windows(2).any(|pair| {
+        let file = pair[1].trim_end_matches([';', ')', '`', '"']);
+        let reader = pair[0].trim_start_matches(['$', '(', '`', '"']);
+        let is_read = matches!(reader, "." | "source" | "cat" | "xargs" | "<");
+        is_read && stage(file).is_some_and(|role| role != Role::Sample)
     })
 }
 
+/// Tells what a `.env` file is for, by its path.
+fn stage(path: &str) -> Option<Role> {
+    Some(role(path.rsplit('/').next()?)?.0)
+}
+
+fn option(word: &str) -> (&str, Option<&str>) {
+    let parts = word.split_once('=');
+    parts.map_or((word, None), |(option, value)| (option, Some(value)))
+}
+
+fn is_module(option: &str, value: Option<&str>) -> bool {
+    REQUIRING.contains(&option) && value == Some(LOADING_MODULE)
+}
+
 /// Writes a command so that its program gets its secrets from keyvault, and no `.env`
-/// file; `None` if it does already. The new command is `None` where it could show a
-/// secret.
-fn through_keyvault(command: &str) -> Option<Option<String>> {
+/// file; `None` if it does already. The new command is `None` where it would be a guess,
+/// or could show a secret.
+fn through_keyvault(command: &str, is_compound: fn(&str) -> bool) -> Option<Option<String>> {
     if command.is_empty() || command.split_whitespace().any(|word| word == "keyvault") {
         return None;
     }
-    if may_hold_a_secret(command) {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    if may_hold_a_secret(command) || sources(&words) {
         return Some(None);
     }
     let (command, file) = without_loader(command);
-    let environment = file.and_then(|file| match role(file.rsplit('/').next()?)?.0 {
+    let environment = file.and_then(|file| match stage(&file)? {
         Role::Of(environment) if environment.as_str() != "dev" => Some(environment),
         _ => None,
     });
@@ -236,57 +330,69 @@ fn is_assignment(word: &str) -> bool {
 
 /// Takes out what reads a `.env` file, and returns the file that it named.
 fn without_loader(command: &str) -> (String, Option<String>) {
-    let mut words: Vec<&str> = command.split_whitespace().collect();
-    let mut file = None;
-    if let Some((_, end)) = LOADERS
-        .iter()
-        .find(|(loader, _)| words.first() == Some(loader))
-    {
-        let at = words
-            .iter()
-            .position(|word| Some(*word) == *end)
-            .map(|at| at + 1);
-        // Without `--`, options begin with `-`, and the file's name follows `-f` or `-e`.
-        let at = at.unwrap_or_else(|| {
-            let mut at = 1;
-            while words.get(at).is_some_and(|word| word.starts_with('-')) {
-                at += if matches!(words[at], "-f" | "--file" | "-e") {
-                    2
-                } else {
-                    1
-                };
-            }
-            at.min(words.len())
-        });
-        let options = words.drain(..at);
-        file = options
-            .map(|word| word.rsplit('=').next().unwrap_or_default())
-            .find(|word| word.contains(".env"))
-            .map(str::to_owned);
-        return (words.join(" "), file);
-    }
     if !has_loader(command) {
         return (command.to_owned(), None);
     }
+    let words: Vec<&str> = command.split_whitespace().collect();
+    if let Some(loader) = loader(&words) {
+        let (options, program) = words[loader + 1..].split_at(program_at(&words[loader + 1..]));
+        let mut files = options.iter().map(|word| option(word).1.unwrap_or(word));
+        let file = files.find(|word| stage(word).is_some());
+        return (program.join(" "), file.map(str::to_owned));
+    }
+    let is_container = is_container(&words);
+    let mut file = None;
     let mut left: Vec<&str> = Vec::new();
     let mut rest = words.into_iter().peekable();
     while let Some(word) = rest.next() {
-        let (option, value) = word
-            .split_once('=')
-            .map_or((word, None), |(a, b)| (a, Some(b)));
+        let (option, value) = option(word);
         if LOADING.contains(&option) {
             let named = value.or_else(|| rest.next());
-            file = file.or_else(|| named.map(str::to_owned));
-        } else if matches!(word, "-r" | "--require") && rest.peek() == Some(&LOADING_MODULE) {
+            file = file.or(named);
+            // A container has none of the variables around it, but those that are named.
+            if is_container && !left.ends_with(&EACH_VARIABLE) {
+                left.extend(EACH_VARIABLE);
+            }
+        } else if REQUIRING.contains(&word) && rest.peek() == Some(&LOADING_MODULE) {
             rest.next();
-        } else {
+        } else if MODULE_SETTINGS.contains(&option) {
+            file = file.or(value);
+        } else if !is_module(option, value) {
             left.push(word);
         }
     }
-    (left.join(" "), file)
+    (left.join(" "), file.map(str::to_owned))
 }
 
-/// Tells whether it takes a shell to run a command: it has an operator outside quotes.
+/// What stands for `--env-file` where a container is started.
+const EACH_VARIABLE: [&str; 2] = ["-e", "EACH_NAME"];
+
+/// Tells whether a command starts a container, which compose does by a file.
+fn is_container(words: &[&str]) -> bool {
+    let words = words.strip_prefix(&["sudo"]).unwrap_or(words);
+    matches!(words, ["docker" | "podman" | "nerdctl", next, ..] if *next != "compose")
+}
+
+/// Tells where the program stands among the words behind a loader: behind `--`, or else
+/// behind options and `run`.
+fn program_at(words: &[&str]) -> usize {
+    if let Some(at) = words.iter().position(|word| *word == "--") {
+        return at + 1;
+    }
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        at += match *word {
+            "-e" | "-f" | "--file" | "--env-file" => 2,
+            "run" => 1,
+            word if word.starts_with('-') => 1,
+            _ => break,
+        };
+    }
+    at.min(words.len())
+}
+
+/// Tells whether it takes a shell to run a command: it has an operator outside quotes,
+/// or a variable, which may be one of those that it is to get.
 fn is_compound(command: &str) -> bool {
     let mut quote = None;
     for c in command.chars() {
@@ -294,6 +400,7 @@ fn is_compound(command: &str) -> bool {
             (None, '\'' | '"') => quote = Some(c),
             (Some(open), c) if c == open => quote = None,
             (None, ';' | '|' | '&' | '(' | '\n') => return true,
+            (None | Some('"'), '$' | '`') => return true,
             _ => {}
         }
     }
@@ -308,9 +415,13 @@ fn may_hold_a_secret(command: &str) -> bool {
     let mut words = command.split_whitespace();
     words.any(|word| {
         let word = word.to_ascii_lowercase();
-        let is_told = word.split_once('=').is_some_and(|(name, value)| {
-            !value.is_empty() && TELLING.iter().any(|telling| name.contains(telling))
-        });
+        let is_telling = |name: &str| TELLING.iter().any(|telling| name.contains(telling));
+        let (name, value) = option(&word);
+        let is_told = match value {
+            Some(value) => !value.is_empty() && is_telling(name),
+            // `--token abc` and `'Authorization: Bearer abc'`.
+            None => (name.starts_with('-') || name.ends_with(':')) && is_telling(name),
+        };
         let has_login = word
             .split_once("://")
             .is_some_and(|(_, rest)| rest.contains('@'));
@@ -323,7 +434,9 @@ mod tests {
     use super::*;
 
     fn then(command: &str) -> String {
-        through_keyvault(command).flatten().unwrap_or_default()
+        through_keyvault(command, is_compound)
+            .flatten()
+            .unwrap_or_default()
     }
 
     #[test]
@@ -357,14 +470,80 @@ mod tests {
                 r"keyvault exec -- sh -c 'tsc && node '\''a b.js'\'''",
             ),
             ("node -e \"a && b\"", "keyvault exec -- node -e \"a && b\""),
+            (
+                "next start -p ${PORT:-3000}",
+                "keyvault exec -- sh -c 'next start -p ${PORT:-3000}'",
+            ),
+            ("echo '$5'", "keyvault exec -- echo '$5'"),
         ] {
             assert_eq!(then(now), wanted, "{now}");
         }
     }
 
     #[test]
+    fn what_reads_the_file_is_taken_out_however_it_is_started() {
+        for (now, wanted) in [
+            (
+                "npx dotenv -e .env.local -- tsx x",
+                "keyvault exec -- tsx x",
+            ),
+            (
+                "yarn dotenv -e .env.test jest",
+                "keyvault exec -e test -- jest",
+            ),
+            ("bundle exec dotenv rails s", "keyvault exec -- rails s"),
+            (
+                "uv run dotenv -f .env.production run -- python x",
+                "keyvault exec -e prod -- python x",
+            ),
+            ("dotenv run python x", "keyvault exec -- python x"),
+            (
+                "dotenvx run --env-file=.env.production -- node x",
+                "keyvault exec -e prod -- node x",
+            ),
+            (
+                "node --require=dotenv/config --import dotenv/config x",
+                "keyvault exec -- node x",
+            ),
+            (
+                "node -r dotenv/config x dotenv_config_path=.env.production",
+                "keyvault exec -e prod -- node x",
+            ),
+            (
+                "docker run --env-file .env --env-file=.env.local -p 80:80 x",
+                "keyvault exec -- docker run -e EACH_NAME -p 80:80 x",
+            ),
+            (
+                "docker compose --env-file .env up",
+                "keyvault exec -- docker compose up",
+            ),
+        ] {
+            assert_eq!(then(now), wanted, "{now}");
+            assert!(has_loader(now), "{now}");
+        }
+        for command in [
+            "source .env && node x",
+            "set -a; . ./.env; set +a; node x",
+            "export $(cat .env | xargs) && node x",
+            "env $(cat .env) node x",
+        ] {
+            assert!(has_loader(command), "{command}");
+            assert_eq!(
+                through_keyvault(command, is_compound),
+                Some(None),
+                "{command}"
+            );
+        }
+        assert!(!has_loader("cp .env.example .env"));
+        assert!(!has_loader("npm install dotenv"));
+    }
+
+    #[test]
     fn what_goes_through_keyvault_stays() {
-        assert_eq!(through_keyvault("keyvault exec -- node x"), None);
+        assert_eq!(
+            through_keyvault("keyvault exec -- node x", is_compound),
+            None
+        );
     }
 
     #[test]
@@ -372,9 +551,15 @@ mod tests {
         for command in [
             "API_KEY=abc node x",
             "curl -H --token=abc",
+            "curl --api-key abc",
+            "curl -H 'Authorization: Bearer abc'",
             "psql postgres://u:p@h/db",
         ] {
-            assert_eq!(through_keyvault(command), Some(None), "{command}");
+            assert_eq!(
+                through_keyvault(command, is_compound),
+                Some(None),
+                "{command}"
+            );
         }
     }
 
@@ -423,18 +608,27 @@ mod tests {
                 (4, "worker: keyvault exec -- rake jobs".to_owned()),
             ]
         );
-        let text = "-include .env\nX := 1\nrun: build\n\t@go run .\nbuild:\n\tgo build\ntest:\n\tgo test \\\n";
-        let found = lines(makefile(text));
-        assert_eq!(found.len(), 3, "{found:?}");
-        assert_eq!(found[1], (4, "@keyvault exec -- go run .".to_owned()));
-        assert_eq!(found[2], (8, String::new()));
-        let found = compose("services:\n  web:\n    env_file: .env\n    # env_file:\n");
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].line, 3);
+        let text = "X := 1\nrun: build\n\t@./$(X) ${Y}\nbuild:\n\tgo build\ntest:\n\tgo test \\\n\t  -v\nserve:\n\tgo run $$X\n";
+        assert_eq!(
+            lines(makefile(text)),
+            [
+                (3, "@keyvault exec -- ./$(X) ${Y}".to_owned()),
+                (7, String::new()),
+                (10, "keyvault exec -- sh -c 'go run $$X'".to_owned()),
+            ]
+        );
+        // Whoever takes the file in hands it to all recipes.
+        let found = lines(makefile("run:\n\tgo run .\n-include .env\n"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].0, 3);
+        let text = "services:\n  web:\n    env_file: .env\n    # env_file: $A\n    command: $$A\n    image: $A\n    user: $B\n";
+        let found: Vec<_> = compose(text).iter().map(|found| found.line).collect();
+        assert_eq!(found, [3, 6]);
     }
 
     #[test]
     fn the_lists_are_in_order() {
         assert!(STARTING.is_sorted());
+        assert!(LOADERS.is_sorted());
     }
 }
