@@ -16,6 +16,9 @@ use crate::store::plaintext::Plaintext;
 pub enum GitHas {
     /// Nothing.
     Nothing,
+    /// It did not say: the history is too long to be searched here, or not all of it
+    /// is there.
+    Unknown,
     /// It is no more tracked, and in a commit of some branch.
     InHistory,
     /// It is tracked.
@@ -91,11 +94,15 @@ impl Context {
         let tree = PathBuf::from(OsString::from_vec(tree.text));
         let tree = tree.canonicalize().ok()?;
         let path = folder.strip_prefix(&tree).ok()?.join(name);
-        let ignored = ask(&["check-ignore", "--quiet", "--no-index", "--"], Some(name))?;
+        // The configuration can name any other folder, which is not this project's.
+        if !tree.join(".git").exists() {
+            return None;
+        }
+        let ignored = ask(&["check-ignore", "--quiet", "--no-index", "--"], Some(name));
         let tracked = ask(
             &["--literal-pathspecs", "ls-files", "--error-unmatch", "--"],
             Some(name),
-        )?;
+        );
         // Not `log`: what that shows, and runs for it, is up to the configuration.
         let commits = || {
             let question = [
@@ -105,20 +112,23 @@ impl Context {
                 "--max-count=1",
                 "--",
             ];
-            ask(&question, Some(name))
+            ask(&question, Some(name)).filter(|commits| commits.code == 0)
         };
-        let git_has = if tracked.code == 0 {
-            GitHas::Tracked
-        } else if commits().is_some_and(|commits| !commits.text.is_empty()) {
-            GitHas::InHistory
-        } else {
-            GitHas::Nothing
+        // Who did not answer once is not asked again.
+        let git_has = match (tracked.map(|tracked| tracked.code), &ignored) {
+            (Some(0), _) => GitHas::Tracked,
+            (None, _) | (_, None) => GitHas::Unknown,
+            _ => match commits() {
+                None => GitHas::Unknown,
+                Some(commits) if commits.text.is_empty() => GitHas::Nothing,
+                Some(_) => GitHas::InHistory,
+            },
         };
         Some(InWorkTree {
             tree,
             path,
             // Where git does not know, nothing is to be done about it.
-            is_ignored: ignored.code != 1,
+            is_ignored: ignored.is_none_or(|ignored| ignored.code != 1),
             git_has,
         })
     }
@@ -154,6 +164,10 @@ impl Context {
         }
         match found.git_has {
             GitHas::Nothing => {}
+            GitHas::Unknown => self.ui.warn(&format!(
+                "git did not say whether it ignores `{shown_file}` and has it in its history: look with `git log --all -- {}`",
+                shell_word(file)
+            )),
             GitHas::InHistory => self.ui.warn(&format!(
                 "git does not track `{shown_file}` any more, but has its old values in its history: rotate those that were ever in it"
             )),

@@ -844,6 +844,55 @@ fn what_a_repository_would_run_is_not_run() {
 }
 
 #[test]
+fn what_a_repository_lacks_is_not_fetched_and_that_is_said() {
+    let Some(mut sandbox) = in_git(&["A"]) else {
+        return;
+    };
+    sandbox.write("x", "");
+    git(&sandbox, &["add", "x"]);
+    git(&sandbox, &["commit", "--quiet", "--message", "x"]);
+    let tree = git(&sandbox, &["rev-parse", "HEAD^{tree}"]);
+    let (folder, file) = tree.text().trim().split_at(2);
+    let objects = sandbox.project().join(".git/objects");
+    fs::remove_file(objects.join(folder).join(file)).expect("it is there");
+    let evil = sandbox.root().join("evil");
+    let run = format!("touch {};", text(&evil));
+    for (name, value) in [
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", text(&sandbox.root())),
+        ("remote.origin.uploadPack", &run),
+        ("protocol.file.allow", "always"),
+    ] {
+        git(&sandbox, &["config", name, value]);
+    }
+
+    sandbox
+        .run(&["import", ".env"])
+        .succeeds()
+        .says("git did not say whether it ignores `.env` and has it in its history");
+
+    assert!(!evil.exists(), "the repository ran something");
+}
+
+#[test]
+fn a_folder_that_a_repository_names_is_not_written_to() {
+    let Some(sandbox) = in_git(&["A"]) else {
+        return;
+    };
+    git(
+        &sandbox,
+        &["config", "core.worktree", text(&sandbox.root())],
+    );
+
+    let run = sandbox.run(&["import", ".env"]).succeeds();
+
+    assert!(!run.stderr.contains(".gitignore"), "{run}");
+    assert!(!sandbox.root().join(".gitignore").exists());
+}
+
+#[test]
 fn a_gitignore_that_leads_elsewhere_is_left_alone() {
     let Some(sandbox) = in_git(&["A"]) else {
         return;
