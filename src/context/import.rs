@@ -110,6 +110,10 @@ impl Context {
         };
         note(&chosen.bare, "a name without a value, left out");
         note(&chosen.others, "a field that is no text, left out");
+        if form == Form::Dotenv {
+            let places: Vec<_> = dotenv::commented_out(bytes).map(Place::line).collect();
+            note(&places, "a value in a comment, left out");
+        }
         let literally = "`$` is taken as it is written; with `--expand` it stands for a variable";
         note(&chosen.referring, literally);
         let is_compared = form == Form::Dotenv && reading.dialect.is_none();

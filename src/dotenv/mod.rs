@@ -22,6 +22,7 @@
 //! A reference to another variable stays as it is written unless the caller expands
 //! it. A command is never run: where the original would, that is an error.
 
+mod comment;
 mod compose;
 mod disagreement;
 mod docker;
@@ -42,6 +43,7 @@ use zeroize::Zeroizing;
 
 use crate::secret_value::SecretValue;
 
+pub use comment::commented_out;
 pub use disagreement::{Disagreement, disagreements};
 use scope::Scope;
 pub use write::write;

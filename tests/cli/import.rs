@@ -893,6 +893,16 @@ fn a_folder_that_a_repository_names_is_not_written_to() {
 }
 
 #[test]
+fn values_in_comments_are_told_before_they_go() {
+    let mut sandbox = Sandbox::new();
+    sandbox.write(".env", format!("# A={CANARY}\n# of the shop\nA=1\n"));
+    sandbox
+        .run(&["import", ".env", "--dry-run"])
+        .succeeds()
+        .says("`.env` line 1: a value in a comment, left out\n");
+}
+
+#[test]
 fn a_gitignore_that_leads_elsewhere_is_left_alone() {
     let Some(sandbox) = in_git(&["A"]) else {
         return;
