@@ -1,6 +1,8 @@
 //! `keyvault migrate`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+
 use std::str::FromStr;
 
 use anyhow::Result;
@@ -17,6 +19,7 @@ use crate::interchange::read::{Choice, Form};
 use crate::migration::files::{Role, role};
 use crate::migration::launchers::Launcher;
 use crate::name::{EnvironmentName, SecretName};
+use crate::seal::digest::Fingerprint;
 use crate::store::VaultStore;
 use crate::store::plaintext::Plaintext;
 use crate::ui::{Format, Report, table};
@@ -109,6 +112,9 @@ enum Fate {
     Sample,
     /// Nobody knows what it is, and it stays.
     Unknown,
+    /// It is a pipe, a device, or a link to nothing.
+    #[serde(rename = "no-file")]
+    NoFile,
     /// It was to be left alone.
     Left,
 }
@@ -129,6 +135,27 @@ struct Move {
     environment: EnvironmentName,
     files: Vec<Plaintext>,
     offered: Offered,
+    /// In which of the files each value stands.
+    from: BTreeMap<SecretName, usize>,
+    /// The files whose value of a name another one hides, with the name.
+    hidden: BTreeMap<usize, SecretName>,
+}
+
+impl Move {
+    /// Puts the values of a file over those before it.
+    fn lay_over(&mut self, file: Plaintext, offered: Offered) {
+        for (name, value) in offered {
+            let before = self.from.insert(name.clone(), self.files.len());
+            let print = Fingerprint::of(&value, &[]);
+            let hidden = self.offered.insert(name.clone(), value);
+            if let (Some(file), Some(hidden)) = (before, hidden)
+                && Fingerprint::of(&hidden, &[]) != print
+            {
+                self.hidden.entry(file).or_insert(name);
+            }
+        }
+        self.files.push(file);
+    }
 }
 
 /// Runs the command.
@@ -148,6 +175,7 @@ pub fn run(args: &MigrateArgs, cx: &Context) -> Result<()> {
     let found = Files {
         files: lines,
         below: project.below.iter().map(|path| shown(path)).collect(),
+        above: vault_above(cx)?,
     };
     if args.dry_run {
         return Ok(cx.ui.answer(&found)?);
@@ -181,6 +209,7 @@ pub fn run(args: &MigrateArgs, cx: &Context) -> Result<()> {
             environment: step.environment,
             plan: imported.plan,
             files: step.files,
+            hidden: step.hidden,
         });
     }
     let migrated = Migrated {
@@ -195,19 +224,21 @@ pub fn run(args: &MigrateArgs, cx: &Context) -> Result<()> {
 /// Decides what each file is for: by what was said, or else by its name.
 fn lines(args: &MigrateArgs, cx: &Context, project: &Project) -> Result<Vec<Line>, Error> {
     let mut named = args.maps.iter().map(|map| &map.file).chain(&args.except);
-    if named.any(|file| !project.files.contains(file)) {
+    if named.any(|file| !project.files.iter().any(|found| found.name == *file)) {
         return Err(Error::Usage {
             message: "`--map` and `--except` take `.env` files of this folder, and one that they name is none".to_owned(),
             hint: "run `keyvault migrate --dry-run` to see them".to_owned(),
         });
     }
     let default = cx.environment_to_create()?;
-    let lines = project.files.iter().filter_map(|file| {
+    let lines = project.files.iter().filter_map(|found| {
+        let file = &found.name;
         let (role, place) = role(file)?;
         let mapped = args.maps.iter().find(|map| map.file == *file);
         let (fate, environment) = match (role, mapped) {
             _ if args.except.contains(file) => (Fate::Left, None),
             (_, Some(map)) => (Fate::Import, Some(map.environment.clone())),
+            _ if !found.is_file => (Fate::NoFile, None),
             (Role::Default, None) => (Fate::Import, Some(default.clone())),
             (Role::Of(environment), None) => (Fate::Import, Some(environment)),
             (Role::Sample, None) => (Fate::Sample, None),
@@ -250,14 +281,19 @@ fn read(args: &MigrateArgs, cx: &Context, lines: &[Line]) -> Result<Vec<Move>, E
                 let twice: Vec<_> = found.offered.keys().filter(is_in_both).collect();
                 let before = last.files.last().map(|file| shown(file.path()));
                 tell_twice(cx, &twice, &before.unwrap_or_default(), line, lines)?;
-                last.files.push(file);
-                last.offered.extend(found.offered);
+                last.lay_over(file, found.offered);
             }
-            _ => moves.push(Move {
-                environment: environment.clone(),
-                files: vec![file],
-                offered: found.offered,
-            }),
+            _ => {
+                let mut first = Move {
+                    environment: environment.clone(),
+                    files: Vec::new(),
+                    offered: Offered::new(),
+                    from: BTreeMap::new(),
+                    hidden: BTreeMap::new(),
+                };
+                first.lay_over(file, found.offered);
+                moves.push(first);
+            }
         }
     }
     Ok(moves)
@@ -281,21 +317,33 @@ fn tell_twice(
         return Err(Error::Usage {
             message: format!(
                 "`{before}` and `{}` are both for `{environment}`, and both have `{first}`",
-                line.file
+                shown(line.file.as_ref())
             ),
             hint: format!(
                 "say which is for another environment, as in `--map {}=NAME`, or leave one out with `--except {}`",
-                line.file, line.file
+                shell_word(line.file.as_ref()),
+                shell_word(line.file.as_ref())
             ),
         });
     }
     let names: Vec<_> = twice.iter().map(|name| format!("`{name}`")).collect();
     cx.ui.note(&format!(
         "`{}` wins over the files before it for {}",
-        line.file,
+        shown(line.file.as_ref()),
         names.join(", ")
     ));
     Ok(())
+}
+
+/// Returns the vault of a folder above, where there is none here and none was named.
+fn vault_above(cx: &Context) -> Result<Option<String>> {
+    if cx.named_vault().is_some() {
+        return Ok(None);
+    }
+    let here = cx.working_folder()?;
+    let found = VaultStore::find(&here)?;
+    let path = found.filter(|path| path.parent() != Some(&*here));
+    Ok(path.map(|path| shown(&path)))
 }
 
 /// Opens the project's vault, or makes it. The personal one is not meant.
@@ -342,14 +390,20 @@ fn check(
 /// Deals with the files whose values programs see from the vault.
 fn put_away(args: &MigrateArgs, cx: &Context, done: &[Done]) -> Result<()> {
     let files = || {
-        done.iter()
-            .flat_map(|step| step.files.iter().map(move |file| (step, file)))
+        done.iter().flat_map(|step| {
+            step.files
+                .iter()
+                .zip(0..)
+                .map(move |(file, at)| (step, file, step.hidden.get(&at)))
+        })
     };
-    files().for_each(|(_, file)| cx.keep_from_git(file.path()));
-    // What was skipped is in its file alone.
-    let is_whole = |step: &Done| step.plan.skipped.is_empty();
-    let removable = files().filter(|(step, file)| is_whole(step) && file.check_removable().is_ok());
-    let names: Vec<String> = removable.map(|(_, file)| shown(file.path())).collect();
+    files().for_each(|(_, file, _)| cx.keep_from_git(file.path()));
+    // What was skipped, or hidden by another file, is in its file alone.
+    let is_whole =
+        |step: &Done, hidden: Option<&SecretName>| step.plan.skipped.is_empty() && hidden.is_none();
+    let removable = files()
+        .filter(|(step, file, hidden)| is_whole(step, *hidden) && file.check_removable().is_ok());
+    let names: Vec<String> = removable.map(|(_, file, _)| shown(file.path())).collect();
     let is_agreed = args.shred
         || (!args.yes && !names.is_empty() && cx.ui.can_ask() && {
             let question = format!("Overwrite and remove {}?", names.join(", "));
@@ -358,7 +412,7 @@ fn put_away(args: &MigrateArgs, cx: &Context, done: &[Done]) -> Result<()> {
                 answer => answer.map(|()| true)?,
             }
         });
-    for (step, file) in files() {
+    for (step, file, hidden) in files() {
         let name = shown(file.path());
         if is_agreed && names.contains(&name) {
             cx.shred(file, true)?;
@@ -370,7 +424,11 @@ fn put_away(args: &MigrateArgs, cx: &Context, done: &[Done]) -> Result<()> {
             step.environment,
             args.dialect.unwrap_or_default()
         );
-        let again = if is_whole(step) { &*again } else { "" };
+        let again = match hidden {
+            Some(name) => format!(", whose value of `{name}` is in no vault"),
+            None if is_whole(step, None) => again,
+            None => String::new(),
+        };
         cx.ui
             .note(&format!("the plaintext is still in `{name}`{again}"));
     }
@@ -383,6 +441,8 @@ struct Files {
     files: Vec<Line>,
     /// Folders with files of their own.
     below: Vec<String>,
+    /// The vault, if it is not this folder's.
+    above: Option<String>,
 }
 
 impl Report for Files {
@@ -392,9 +452,10 @@ impl Report for Files {
                 (_, Some(environment)) => format!("into environment `{environment}`"),
                 (Fate::Left, None) => "left alone, as you said".to_owned(),
                 (Fate::Sample, None) => "stays: it is a sample".to_owned(),
+                (Fate::NoFile, None) => "left alone: it is no file".to_owned(),
                 _ => "left alone: look whether it holds secrets".to_owned(),
             };
-            vec![line.file.clone(), what]
+            vec![shown(line.file.as_ref()), what]
         });
         if !self.files.is_empty() {
             table::write(out, &["FILE", "WHAT IS DONE"], rows.collect())?;
@@ -402,7 +463,13 @@ impl Report for Files {
         for folder in &self.below {
             writeln!(
                 out,
-                "`{folder}` has files of its own: run `keyvault migrate` there, too"
+                "`{folder}` has files of its own: run `keyvault init` and `keyvault migrate` there, too"
+            )?;
+        }
+        if let Some(vault) = &self.above {
+            writeln!(
+                out,
+                "they go into `{vault}`, the vault of a folder above; for one here, run `keyvault init` before"
             )?;
         }
         Ok(())
@@ -419,6 +486,9 @@ struct Done {
     seen: usize,
     #[serde(skip)]
     files: Vec<Plaintext>,
+    /// The files whose value of a name is in no vault, with the name.
+    #[serde(skip)]
+    hidden: BTreeMap<usize, SecretName>,
 }
 
 /// A project was migrated.
@@ -504,12 +574,12 @@ impl Report for Migrated {
         }
         writeln!(out, "start your programs through keyvault:")?;
         for (file, launcher) in &self.launchers {
-            let then = launcher
-                .then
-                .as_deref()
-                .unwrap_or("put `keyvault exec --` before its command");
+            let then = launcher.then.as_deref().unwrap_or(
+                "put `keyvault exec --` before its program, and take out what reads `.env`",
+            );
             writeln!(out, "{file}:{} {}", launcher.line, launcher.what)?;
-            writeln!(out, "    {then}")?;
+            // What a terminal would obey may stand in somebody else's project.
+            writeln!(out, "    {}", shown(then.as_ref()))?;
         }
         Ok(())
     }

@@ -11,7 +11,8 @@ use crate::hardening::harden;
 use crate::migration::launchers::{self, Launcher};
 use crate::name::EnvironmentName;
 use crate::seal::digest::Fingerprint;
-use crate::store::{VaultStore, folder, project};
+use crate::store::project::{self, DotenvFile};
+use crate::store::{VaultStore, folder};
 use crate::vault::import::Imported;
 use crate::vault::layers::Layers;
 use crate::vault::selection::{NamePattern, Selection};
@@ -21,8 +22,8 @@ const LAUNCHERS_MAX: u64 = 1 << 20;
 
 /// A project's files.
 pub struct Project {
-    /// The names of its `.env` files, whatever they are for.
-    pub files: Vec<String>,
+    /// Its `.env` files, whatever they are for.
+    pub files: Vec<DotenvFile>,
     /// Folders below with `.env` files of their own.
     pub below: Vec<PathBuf>,
     /// The lines that start its programs, each with the file's name.

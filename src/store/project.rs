@@ -22,20 +22,33 @@ const PASSED_OVER: [&str; 6] = [
     "vendor",
 ];
 
-/// Returns the names of the `.env` files in a folder, in order, whatever they are for.
-/// Names that are not text are none.
+/// Something in a project that has the name of a `.env` file.
+pub struct DotenvFile {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a file, or a link to one. A pipe or a device may have no end.
+    pub is_file: bool,
+}
+
+/// Returns what in a folder has the name of a `.env` file and is no folder, in order,
+/// whatever it is for. Names that are not text are none.
 ///
 /// # Errors
 ///
 /// [`Error::Io`].
-pub fn dotenv_files(folder: &Path) -> Result<Vec<String>> {
+pub fn dotenv_files(folder: &Path) -> Result<Vec<DotenvFile>> {
     let failed = Error::io("list", folder);
     let entries = fs::read_dir(folder).map_err(failed)?;
-    let files = entries.flatten().filter(|entry| !entry.path().is_dir());
-    let names = files.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| role(name).is_some()).collect();
-    names.sort();
-    Ok(names)
+    let found = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        role(&name)?;
+        let path = entry.path();
+        let is_file = path.is_file();
+        (!path.is_dir()).then_some(DotenvFile { name, is_file })
+    });
+    let mut found: Vec<_> = found.collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
 }
 
 /// Returns the folders below a project that have `.env` files of their own. What cannot
@@ -44,12 +57,14 @@ pub fn folders_below(project: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut left = vec![(project.to_owned(), 0)];
     let mut seen = 0;
-    while let Some((folder, depth)) = left.pop() {
+    while let Some((folder, depth)) = left.pop()
+        && seen < FOLDERS_MAX
+    {
         seen += 1;
         if depth > 0 && dotenv_files(&folder).is_ok_and(|files| !files.is_empty()) {
             found.push(folder.clone());
         }
-        if depth == DEPTH_MAX || seen > FOLDERS_MAX {
+        if depth == DEPTH_MAX {
             continue;
         }
         let entries = fs::read_dir(&folder).into_iter().flatten().flatten();

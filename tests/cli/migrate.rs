@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
@@ -147,7 +148,7 @@ fn each_file_goes_to_its_environment_and_a_later_one_wins() {
     .env.local       into environment `dev`
     .env.live        into environment `live`
     .env.production  into environment `prod`
-    `[sandbox]/project/packages/api` has files of its own: run `keyvault migrate` there, too
+    `[sandbox]/project/packages/api` has files of its own: run `keyvault init` and `keyvault migrate` there, too
     --- stderr ---
     keyvault: note: `.env.local` wins over the files before it for `B`
     [exit 0]
@@ -155,7 +156,7 @@ fn each_file_goes_to_its_environment_and_a_later_one_wins() {
     assert!(sandbox.snapshot() == before);
     assert_snapshot!(sandbox.run(&["migrate", "--dry-run", "--json", "--map", ".env.live=blue", "--except", ".env.local"]), @r#"
     --- stdout ---
-    {"schema":1,"files":[{"file":".env.bak","fate":"unknown","environment":null},{"file":".env.example","fate":"sample","environment":null},{"file":".env.local","fate":"left","environment":null},{"file":".env.live","fate":"import","environment":"blue"},{"file":".env","fate":"import","environment":"dev"},{"file":".env.production","fate":"import","environment":"prod"}],"below":["[sandbox]/project/packages/api"]}
+    {"schema":1,"files":[{"file":".env.bak","fate":"unknown","environment":null},{"file":".env.example","fate":"sample","environment":null},{"file":".env.local","fate":"left","environment":null},{"file":".env.live","fate":"import","environment":"blue"},{"file":".env","fate":"import","environment":"dev"},{"file":".env.production","fate":"import","environment":"prod"}],"below":["[sandbox]/project/packages/api"],"above":null}
     [exit 0]
     "#);
 
@@ -172,13 +173,13 @@ fn each_file_goes_to_its_environment_and_a_later_one_wins() {
     .env.live        into environment `live`
     .env.bak         into environment `old`
     .env.production  into environment `prod`
-    `[sandbox]/project/packages/api` has files of its own: run `keyvault migrate` there, too
+    `[sandbox]/project/packages/api` has files of its own: run `keyvault init` and `keyvault migrate` there, too
     keyvault: note: `dev`: 2 added; a program was started and saw 2 as their files have them
     keyvault: note: `live`: 1 added; a program was started and saw 1 as their files have them
     keyvault: note: `old`: 1 added; a program was started and saw 1 as their files have them
     keyvault: note: `prod`: 1 added; a program was started and saw 1 as their files have them
     keyvault: note: each environment has what its own files have; where your framework reads `.env` for all of them, lay them over each other, as in `keyvault exec -e dev,live,old,prod -- PROGRAM`
-    keyvault: note: the plaintext is still in `.env`; to overwrite and remove it, run `keyvault import .env --env dev --dialect node --shred`
+    keyvault: note: the plaintext is still in `.env`, whose value of `B` is in no vault
     keyvault: note: the plaintext is still in `.env.local`; to overwrite and remove it, run `keyvault import .env.local --env dev --dialect node --shred`
     keyvault: note: the plaintext is still in `.env.live`; to overwrite and remove it, run `keyvault import .env.live --env live --dialect node --shred`
     keyvault: note: the plaintext is still in `.env.bak`; to overwrite and remove it, run `keyvault import .env.bak --env old --dialect node --shred`
@@ -327,4 +328,84 @@ fn the_personal_vault_is_not_a_project_s() {
     sandbox.run(&["migrate", "--yes"]).succeeds();
     assert!(sandbox.dev().exists());
     assert!(read_to_string(&sandbox.project().join(".env")).contains("A=1"));
+}
+
+#[test]
+fn a_value_that_another_file_hides_is_not_destroyed() {
+    let mut sandbox = Sandbox::new();
+    let hidden = sandbox.write(".env", "A=1\nB=1\n");
+    let same = sandbox.write(".env.development", "A=1\n");
+    let last = sandbox.write(".env.local", "B=2\n");
+    let migrated = sandbox.run(&["migrate", "--yes", "--shred"]).succeeds();
+    assert!(hidden.exists() && !same.exists() && !last.exists());
+    migrated.says("the plaintext is still in `.env`, whose value of `B` is in no vault\n");
+}
+
+#[test]
+fn what_is_no_file_is_left_alone() {
+    let mut sandbox = Sandbox::new();
+    let pipe = sandbox.project().join(".env.local");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .expect("made");
+    symlink("/dev/zero", sandbox.project().join(".env.test")).expect("linked");
+    symlink("nowhere", sandbox.project().join(".env.production")).expect("linked");
+    sandbox.write(".env", "A=1\n");
+    assert_snapshot!(sandbox.run(&["migrate", "--yes"]), @"
+    --- stdout ---
+    start your program with `keyvault exec -- PROGRAM`
+    --- stderr ---
+    FILE             WHAT IS DONE
+    .env.production  left alone: it is no file
+    .env.test        left alone: it is no file
+    .env.local       left alone: it is no file
+    .env             into environment `dev`
+    keyvault: note: `dev`: 1 added; a program was started and saw 1 as their files have them
+    keyvault: note: the plaintext is still in `.env`; to overwrite and remove it, run `keyvault import .env --env dev --dialect node --shred`
+    [exit 0]
+    ");
+}
+
+#[test]
+fn nothing_of_somebody_else_s_project_speaks_to_the_terminal() {
+    let mut sandbox = Sandbox::new();
+    sandbox.write(".env", "A=1\n");
+    sandbox.write(".env.\x1b[31m\u{202e}\nx", "A=1\n");
+    sandbox.write("Procfile", "web: node \x1b]0;x\x07 \u{9b}31m\n");
+    sandbox.write("Makefile", "run\x1b[31m:\n\tnode \u{202e} x\n");
+    sandbox.write(
+        "package.json",
+        "{\"scripts\": {\"start\": \"node \\u001b[31m \u{9b}31m \u{202e}\"}}",
+    );
+    let migrated = sandbox.run(&["migrate", "--yes"]).succeeds();
+    let all = format!("{}{}", migrated.text(), migrated.stderr);
+    assert!(all.contains("Procfile:1") && all.contains("package.json:1"));
+    let obeyed = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!all.contains(obeyed), "{all:?}");
+}
+
+#[test]
+fn a_vault_of_a_folder_above_is_named_before_it_is_written_to() {
+    let mut sandbox = Sandbox::new();
+    fs::create_dir(sandbox.project().join("api")).expect("made");
+    sandbox.write("api/.env", "A=1\n");
+    let migrate = |arguments: &[&str]| {
+        let mut command = sandbox.command(arguments);
+        sandbox.finish(command.current_dir(sandbox.project().join("api")))
+    };
+    assert_snapshot!(migrate(&["migrate", "--dry-run"]), @"
+    --- stdout ---
+    FILE  WHAT IS DONE
+    .env  into environment `dev`
+    they go into `[sandbox]/project/.keyvault`, the vault of a folder above; for one here, run `keyvault init` before
+    [exit 0]
+    ");
+    migrate(&["init"]).succeeds();
+    let own = migrate(&["migrate", "--dry-run"]).succeeds();
+    assert!(!own.text().contains("above"), "{own}");
 }
