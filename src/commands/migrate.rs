@@ -204,8 +204,15 @@ pub fn run(args: &MigrateArgs, cx: &Context) -> Result<()> {
     let mut done = Vec::with_capacity(moves.len());
     for step in moves {
         let imported = cx.import(&store, &step.environment, step.offered, &on_conflict)?;
+        let seen = cx.prove(&store, &step.environment, &imported);
+        let seen = seen.inspect_err(|_| {
+            cx.ui.warn(&format!(
+                "imported into `{}`, and no program was shown to see it: the files are kept",
+                step.environment
+            ));
+        });
         done.push(Done {
-            seen: cx.prove(&store, &step.environment, &imported)?,
+            seen: seen?,
             environment: step.environment,
             plan: imported.plan,
             files: step.files,

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
@@ -158,6 +158,15 @@ impl Plaintext {
                 "belongs to another user",
                 "leave out `--shred`, and let its owner remove it",
             ),
+            // Overwritten and not removed, it would be read by programs as it is then.
+            Some(_) if !may_write(&self.path) => (
+                "is read-only",
+                "make it writable first, or leave out `--shred`",
+            ),
+            Some(_) if !may_write(self.folder()) => (
+                "lies in a read-only folder",
+                "make that writable first, or leave out `--shred`",
+            ),
             Some(_) => return Ok(()),
         };
         Err(Error::Usage {
@@ -191,15 +200,17 @@ impl Plaintext {
         }
         let removing = |error: io::Error| Error::io("remove", path)(error);
         std::fs::remove_file(path).map_err(removing)?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let synced =
-            File::open(folder.unwrap_or(".".as_ref())).and_then(|folder| folder.sync_all());
+        let synced = File::open(self.folder()).and_then(|folder| folder.sync_all());
         synced.map_err(|source| {
             let path = path.clone();
             Error::Unconfirmed { path, source }
         })
+    }
+
+    fn folder(&self) -> &Path {
+        let folder = self.path.parent();
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(".".as_ref())
     }
 
     fn is_same(&self, status: &Stat) -> bool {
@@ -230,6 +241,10 @@ impl Plaintext {
 
 fn is_link(status: &Stat) -> bool {
     FileType::from_raw_mode(status.st_mode) == FileType::Symlink
+}
+
+fn may_write(path: &Path) -> bool {
+    rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
 }
 
 /// Waits until somebody has written into a pipe, or closed it.

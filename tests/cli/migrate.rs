@@ -409,3 +409,15 @@ fn a_vault_of_a_folder_above_is_named_before_it_is_written_to() {
     let own = migrate(&["migrate", "--dry-run"]).succeeds();
     assert!(!own.text().contains("above"), "{own}");
 }
+
+#[test]
+fn what_no_program_can_be_handed_stays_in_its_file() {
+    let mut sandbox = Sandbox::new();
+    // Longer than Linux takes a variable.
+    let file = sandbox.write(".env", format!("A={}\n", "x".repeat(200_000)));
+    let migrated = sandbox.run(&["migrate", "--yes", "--shred"]);
+    migrated
+        .exits(126)
+        .says("imported into `dev`, and no program was shown to see it: the files are kept\n");
+    assert!(file.exists());
+}

@@ -314,3 +314,31 @@ fn last_line(transcript: &Transcript) -> String {
     let line = lines.find(|line| line.starts_with("keyvault: "));
     line.expect("news").to_owned()
 }
+
+#[test]
+fn what_cannot_be_removed_is_not_overwritten() {
+    let mut sandbox = Sandbox::new();
+    let (file, text) = (sandbox.write(".env", "A=1\n"), "A=1\n");
+    let Some(bound) = Bound::find(sandbox) else {
+        return;
+    };
+    let project = bound.sandbox.project();
+    for (path, closed, open, why) in [
+        (&file, 0o400, 0o600, "is read-only"),
+        (&project, 0o500, 0o700, "lies in a read-only folder"),
+    ] {
+        set_mode(path, closed);
+        for arguments in [
+            &["import", ".env", "--shred", "--yes"][..],
+            &["migrate", "--shred", "--yes"],
+        ] {
+            let refused = bound.run(arguments).exits(2);
+            refused.says(&format!("`.env` {why}, and is not removed\n"));
+            assert_eq!(fs::read_to_string(&file).expect("read"), text);
+            bound.run(&["get", "A"]).exits(3);
+        }
+        set_mode(path, open);
+    }
+    bound.run(&["migrate", "--shred", "--yes"]).succeeds();
+    assert!(!file.exists());
+}
