@@ -1,6 +1,7 @@
 //! The environment that a child gets: what was inherited, less what is ours,
 //! plus the secrets.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -174,13 +175,14 @@ pub fn overlay<'a>(
     inherited.chain(secrets)
 }
 
-/// Finds a variable in an environment as `env -0` prints it.
-pub fn value_in(printed: &[u8], name: &SecretName) -> Option<SecretValue> {
-    let value = printed.split(|byte| *byte == 0).find_map(|variable| {
-        let value = variable.strip_prefix(name.as_str().as_bytes())?;
-        value.strip_prefix(b"=")
+/// Takes an environment apart that `env -0` printed.
+pub fn printed(printed: &[u8]) -> BTreeMap<&[u8], SecretValue> {
+    let variables = printed.split(|byte| *byte == 0).filter_map(|variable| {
+        let at = memchr::memchr(b'=', variable)?;
+        let value = Zeroizing::new(variable[at + 1..].to_vec());
+        Some((&variable[..at], SecretValue::new(value)))
     });
-    value.map(|value| SecretValue::new(Zeroizing::new(value.to_vec())))
+    variables.collect()
 }
 
 /// Tells whether a variable can carry a value: one ends at its first NUL.

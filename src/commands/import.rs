@@ -318,6 +318,8 @@ struct Outcome<'a> {
     rotated: &'a [SecretName],
     unchanged: &'a [SecretName],
     skipped: &'a [SecretName],
+    #[serde(skip)]
+    counts: String,
     /// How many values were read back out of the vault and found to be those that were
     /// imported.
     read_back: usize,
@@ -331,6 +333,7 @@ impl<'a> Outcome<'a> {
             rotated: &plan.rotated,
             unchanged: &plan.unchanged,
             skipped: &plan.skipped,
+            counts: plan.counts(),
             read_back,
         }
     }
@@ -338,24 +341,14 @@ impl<'a> Outcome<'a> {
 
 impl Report for Outcome<'_> {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        let counts = [
-            ("added", self.added.len()),
-            ("rotated", self.rotated.len()),
-            ("unchanged", self.unchanged.len()),
-            ("skipped", self.skipped.len()),
-        ];
-        let counts = counts.iter().filter(|(_, count)| *count > 0);
-        let counts: Vec<_> = counts
-            .map(|(what, count)| format!("{count} {what}"))
-            .collect();
-        if counts.is_empty() {
+        if self.counts.is_empty() {
             return Ok(());
         }
         writeln!(
             out,
             "imported into `{}`: {}{}",
             self.environment,
-            counts.join(", "),
+            self.counts,
             match self.read_back {
                 0 => String::new(),
                 count => format!("; {count} read back and compared"),

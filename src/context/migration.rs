@@ -15,7 +15,8 @@ use crate::store::project::{self, DotenvFile};
 use crate::store::{VaultStore, folder};
 use crate::vault::import::Imported;
 use crate::vault::layers::Layers;
-use crate::vault::selection::{NamePattern, Selection};
+use crate::vault::secret::VersionSelector;
+use crate::vault::selection::Chosen;
 
 /// Most bytes of a file that is searched for lines that start programs.
 const LAUNCHERS_MAX: u64 = 1 << 20;
@@ -72,16 +73,24 @@ impl Context {
         if values.is_empty() {
             return Ok(0);
         }
-        let names = values.iter().map(|(name, _)| name.clone());
-        let only: Vec<NamePattern> = names.map(NamePattern::Name).collect();
-        let selection = Selection {
-            only: &only,
-            except: &[],
-            tags: &[],
-            maps: Vec::new(),
-            files: Vec::new(),
-        };
-        let mut secrets = selection.of(&layers, self.now())?.chosen;
+        let mut secrets = Vec::with_capacity(values.len());
+        for (name, _) in &values {
+            let found = layers.secret(name)?;
+            let environment = &found.environment.name;
+            let selector = VersionSelector::Current;
+            let (version, value) = found
+                .secret
+                .serve(name, selector, environment, self.now())?;
+            secrets.push(Chosen {
+                variable: name,
+                name,
+                environment,
+                version: version.number,
+                value,
+                env_file: None,
+                is_file: false,
+            });
+        }
         let inherited = environment::inherited(self.inherited(), false);
         let rules = Rules {
             keep_existing: KeepExisting::None,
@@ -94,11 +103,12 @@ impl Context {
         let seen = child::read_environment(variables);
         harden();
         let seen = seen.map_err(|error| environment::explain(error, &secrets))?;
+        let seen = environment::printed(&seen);
         let vault = layers.top().vault;
         for (name, expected) in &values {
-            let found = environment::value_in(&seen, name);
+            let found = seen.get(name.as_str().as_bytes());
             let is_same =
-                found.is_some_and(|value| Fingerprint::of(&value, vault.as_ref()) == *expected);
+                found.is_some_and(|value| Fingerprint::of(value, vault.as_ref()) == *expected);
             if !is_same {
                 return Err(Error::NotSeen {
                     name: name.clone(),

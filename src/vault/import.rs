@@ -41,6 +41,24 @@ pub struct Plan {
     pub conflicts: Vec<SecretName>,
 }
 
+impl Plan {
+    /// Counts what was done, in words: `3 added, 1 unchanged`; empty where there was nothing
+    /// to do.
+    pub fn counts(&self) -> String {
+        let counts = [
+            ("added", &self.added),
+            ("rotated", &self.rotated),
+            ("unchanged", &self.unchanged),
+            ("skipped", &self.skipped),
+        ];
+        let counts = counts.iter().filter(|(_, names)| !names.is_empty());
+        let counts: Vec<_> = counts
+            .map(|(what, names)| format!("{} {what}", names.len()))
+            .collect();
+        counts.join(", ")
+    }
+}
+
 /// Secrets were imported.
 #[derive(Debug)]
 pub struct Imported {

@@ -96,6 +96,7 @@ pub fn run(args: &CopyArgs, cx: &Context) -> Result<()> {
         rotated: &plan.rotated,
         unchanged: &plan.unchanged,
         skipped: &plan.skipped,
+        counts: plan.counts(),
     })?)
 }
 
@@ -182,23 +183,15 @@ struct Copied<'a> {
     rotated: &'a [SecretName],
     unchanged: &'a [SecretName],
     skipped: &'a [SecretName],
+    #[serde(skip)]
+    counts: String,
 }
 
 impl Report for Copied<'_> {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        let counts = [
-            ("added", self.added.len()),
-            ("rotated", self.rotated.len()),
-            ("unchanged", self.unchanged.len()),
-            ("skipped", self.skipped.len()),
-        ];
-        let counts = counts.iter().filter(|(_, count)| *count > 0);
-        let counts: Vec<_> = counts
-            .map(|(what, count)| format!("{count} {what}"))
-            .collect();
-        let what = match counts.is_empty() {
-            true => "nothing".to_owned(),
-            false => counts.join(", "),
+        let what = match &*self.counts {
+            "" => "nothing",
+            counts => counts,
         };
         writeln!(out, "copied from `{}` to `{}`: {what}", self.from, self.to)
     }
