@@ -236,22 +236,29 @@ fn is_passed_on(received: Received, was_seen: Option<bool>, bond: Bond) -> bool 
         return true;
     }
     match (was_seen, sender) {
+        // Whatever the witness saw: two of them at once are one to it.
+        (_, Sender::Kernel) if is_of_terminal(signal) => false,
         (Some(was_seen), _) => !was_seen,
         (None, Sender::Process(_)) => true,
         (None, Sender::Kernel) if matches!(signal, Signal::SIGHUP | Signal::SIGCONT) => {
             bond.leads_session
         }
-        // The keys of a terminal and its size are for the group in front of it.
-        (None, Sender::Kernel | Sender::Unknown) => !matches!(
-            signal,
-            Signal::SIGINT
-                | Signal::SIGQUIT
-                | Signal::SIGTSTP
-                | Signal::SIGTTIN
-                | Signal::SIGTTOU
-                | Signal::SIGWINCH
-        ),
+        (None, Sender::Kernel | Sender::Unknown) => !is_of_terminal(signal),
     }
+}
+
+/// Tells whether a terminal sends a signal: its keys and its size are for the whole group
+/// that is in front of it.
+fn is_of_terminal(signal: Signal) -> bool {
+    matches!(
+        signal,
+        Signal::SIGINT
+            | Signal::SIGQUIT
+            | Signal::SIGTSTP
+            | Signal::SIGTTIN
+            | Signal::SIGTTOU
+            | Signal::SIGWINCH
+    )
 }
 
 /// Ends this process by the signal that ended a child. Returns what to exit with
@@ -304,7 +311,9 @@ mod tests {
         for sender in [Sender::Kernel, Sender::Process(OTHER), Sender::Unknown] {
             for signal in Signal::iterator() {
                 assert!(!passes(signal, sender, Some(true), bond()), "{signal}");
-                assert!(passes(signal, sender, Some(false), bond()), "{signal}");
+                let is_key = sender == Sender::Kernel && is_of_terminal(signal);
+                let passed = passes(signal, sender, Some(false), bond());
+                assert_eq!(passed, !is_key, "{signal} from {sender:?}");
             }
         }
     }
