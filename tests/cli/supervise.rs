@@ -194,6 +194,10 @@ fn a_signal_to_the_group_is_not_passed_on_as_well() {
     for (signal, name) in [(Signal::CONT, "SIGCONT"), (Signal::TSTP, "SIGTSTP")] {
         listening.signal_group(signal);
         assert_eq!(listening.line(), name);
+        // Each of the two undoes the other where it is pending. Whoever tells of this
+        // one is done with that.
+        listening.signal(Signal::USR1);
+        assert_eq!(listening.line(), "SIGUSR1");
     }
     // And then to the process alone: what was seen before does not count.
     for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT")] {
