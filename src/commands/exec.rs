@@ -1,30 +1,26 @@
 //! `keyvault exec`.
 
+mod plan;
+mod stay;
+
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Result;
 use clap::Args as _;
-use serde::Serialize;
 
-use crate::child::Variables;
 use crate::child::environment::{self, KeepExisting, Rules};
-use crate::child::mask::Masks;
 use crate::child::masked::Streams;
 use crate::child::secret_file::SecretFiles;
-use crate::child::signals::Signals;
-use crate::child::spawn::Program;
-use crate::child::supervise::{self, Running, Waiting};
+use crate::child::supervise::{self, Waiting};
 use crate::commands::env_file::{self, Setting};
+use crate::commands::exec::plan::Plan;
 use crate::context::{Context, arguments};
-use crate::error::{Error, lacking, shown};
+use crate::error::{Error, lacking};
 use crate::name::{EnvironmentName, SecretName, Tag, closest};
 use crate::store::manifest::Manifest;
-use crate::ui::{Report, table};
 use crate::vault::layers::Layers;
 use crate::vault::selection::{Chosen, NamePattern, Selection};
 
@@ -112,9 +108,7 @@ impl ExecArgs {
             ..Self::default()
         }
     }
-}
 
-impl ExecArgs {
     /// Tells whether any option says which secrets to pass on.
     fn narrows(&self) -> bool {
         !(self.only.is_empty() && self.except.is_empty() && self.tags.is_empty())
@@ -209,10 +203,10 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     };
     if args.mask || secrets.iter().any(|secret| secret.is_file) {
         environment::make_way_for_files(&mut inherited, &secrets);
-        let masks = args.mask.then(|| masks(&secrets, &settings, cx));
+        let masks = args.mask.then(|| stay::masks(&secrets, &settings, cx));
         let streams = masks.as_ref().map(Streams::open).transpose()?;
         let command = (program.as_os_str(), arguments);
-        let (running, files) = start(command, streams.as_ref(), &inherited, &secrets, cx)?;
+        let (running, files) = stay::start(command, streams.as_ref(), &inherited, &secrets, cx)?;
         // It may run for long.
         drop((secrets, inherited));
         drop(settings);
@@ -230,77 +224,6 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     let variables = environment::overlay(&inherited, variables);
     let error = cx.become_program(program, arguments, variables);
     Err(environment::explain(error, &secrets))
-}
-
-/// Takes the values that are not to be seen, and says which of them will be.
-///
-/// Of settings these are the secrets that they refer to, and what became of them; a
-/// setting without a reference is no secret.
-fn masks(
-    secrets: &[Chosen<'_>],
-    settings: &BTreeMap<SecretName, Setting<'_>>,
-    cx: &Context,
-) -> Masks {
-    let secrets = secrets.iter().filter(|secret| secret.env_file.is_none());
-    let values = secrets.map(|secret| (secret.name, secret.value));
-    let referring = settings
-        .iter()
-        .filter(|(_, setting)| !setting.secrets.is_empty());
-    let composed = referring
-        .clone()
-        .map(|(name, setting)| (name, &setting.value));
-    let referred = referring.flat_map(|(_, setting)| &setting.secrets);
-    let referred = referred.map(|(name, value)| (name, *value));
-    let (masks, unmasked) = Masks::new(values.chain(referred).chain(composed));
-    if !unmasked.is_empty() {
-        let names = unmasked.iter().map(|name| format!("`{name}`"));
-        let names = names.collect::<Vec<_>>().join(", ");
-        cx.ui
-            .note(&format!("too short or too common to be masked: {names}"));
-    }
-    masks
-}
-
-/// Starts the program to stay with it, and makes the files that it gets.
-fn start(
-    (program, arguments): (&OsStr, &[OsString]),
-    streams: Option<&Streams<'_>>,
-    inherited: &Variables,
-    secrets: &[Chosen<'_>],
-    cx: &Context,
-) -> Result<(Running, Option<SecretFiles>), Error> {
-    let signals = Signals::hold().map_err(Error::Unattended)?;
-    let is_file = |secret: &&Chosen<'_>| secret.is_file;
-    let files = secrets.iter().find(is_file).map(|_| cx.make_secret_files());
-    let files = files.transpose()?;
-    let mut paths = BTreeMap::new();
-    for secret in secrets.iter().filter(is_file) {
-        if let (Some(files), Entry::Vacant(entry)) = (&files, paths.entry(secret.name)) {
-            entry.insert(files.write(secret.name, secret.value)?);
-        }
-    }
-    let values = secrets.iter().filter(|secret| !secret.is_file);
-    let values = values.map(|secret| (secret.variable, secret.value));
-    let paths = secrets
-        .iter()
-        .filter(|secret| secret.is_file)
-        .map(|secret| {
-            let variable = OsStr::new(secret.variable.as_str());
-            (variable, paths[secret.name].as_os_str())
-        });
-    let variables = environment::overlay(inherited, values).chain(paths);
-    let command = streams.map(|streams| streams.command(program, arguments));
-    let (program, arguments) = match &command {
-        Some((program, arguments)) => (program.as_os_str(), arguments.as_slice()),
-        None => (program, arguments),
-    };
-    let mut program = Program::new(program, arguments, variables)?;
-    if let Some(streams) = streams {
-        streams.give_to(&mut program)?;
-    }
-    let running = cx.start_program(|| Running::start(&program, signals));
-    let running = running.map_err(|error| environment::explain(error, secrets))?;
-    Ok((running, files))
 }
 
 /// Splits the program from its arguments.
@@ -446,78 +369,4 @@ fn lay_over<'a>(
         env_file: Some(&setting.file),
         is_file: false,
     }));
-}
-
-#[derive(Serialize)]
-struct Plan<'a> {
-    variables: Vec<Line<'a>>,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    variable: &'a SecretName,
-    secret: Option<&'a SecretName>,
-    environment: Option<&'a EnvironmentName>,
-    version: Option<u32>,
-    file: bool,
-    inherited: bool,
-    env_file: Option<String>,
-}
-
-impl<'a> Plan<'a> {
-    fn of(secrets: &[Chosen<'a>], kept: Vec<&'a SecretName>) -> Self {
-        let passed_on = secrets.iter().map(|secret| Line {
-            variable: secret.variable,
-            secret: secret.env_file.is_none().then_some(secret.name),
-            environment: secret.env_file.is_none().then_some(secret.environment),
-            version: secret.env_file.is_none().then_some(secret.version),
-            file: secret.is_file,
-            inherited: false,
-            env_file: secret.env_file.map(shown),
-        });
-        let kept = kept.into_iter().map(|variable| Line {
-            variable,
-            secret: None,
-            environment: None,
-            version: None,
-            file: false,
-            inherited: true,
-            env_file: None,
-        });
-        let mut variables: Vec<Line<'_>> = passed_on.chain(kept).collect();
-        variables.sort_by_key(|line| line.variable);
-        Self { variables }
-    }
-}
-
-impl Report for Plan<'_> {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        let rows = self.variables.iter().map(|line| {
-            vec![
-                line.variable.to_string(),
-                match (line.secret, &line.env_file) {
-                    (Some(secret), _) if line.file => format!("{secret} (in a file)"),
-                    (Some(secret), _) => secret.to_string(),
-                    (None, Some(file)) => format!("({file})"),
-                    (None, None) => "(inherited)".to_owned(),
-                },
-                line.environment
-                    .map_or("", EnvironmentName::as_str)
-                    .to_owned(),
-                line.version
-                    .map_or_else(String::new, |version| version.to_string()),
-            ]
-        });
-        table::write(
-            out,
-            &["VARIABLE", "SECRET", "ENVIRONMENT", "VERSION"],
-            rows.collect(),
-        )
-    }
-
-    fn bare(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.variables
-            .iter()
-            .try_for_each(|line| writeln!(out, "{}", line.variable))
-    }
 }
