@@ -319,6 +319,10 @@ pub enum Error {
     Exec(Box<Error>),
 }
 
+/// How many faults of a text are told at once. Each is looked for in all that stands
+/// before it: a text that is nothing but faults would take for ever, and be no help.
+pub const MISFITS_MAX: usize = 100;
+
 /// What is wrong at one place of a text.
 #[derive(Debug)]
 pub struct Misfit {
@@ -952,6 +956,10 @@ pub fn lacking(names: &[SecretName], environment: &EnvironmentName) -> String {
 fn unfilled(path: &Path, misfits: &[Misfit]) -> (Code, String, Option<String>) {
     let mut message = match misfits.len() {
         1 => format!("one reference in `{}` cannot be filled in", shown(path)),
+        MISFITS_MAX.. => format!(
+            "{MISFITS_MAX} references in `{}`, and maybe more, cannot be filled in",
+            shown(path)
+        ),
         count => format!(
             "{count} references in `{}` cannot be filled in",
             shown(path)

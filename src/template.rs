@@ -25,7 +25,7 @@ use std::str::FromStr;
 use memchr::memchr2;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Misfit, Result};
+use crate::error::{Error, MISFITS_MAX, Misfit, Result};
 use crate::name::{EnvironmentName, SecretName};
 use crate::quote;
 use crate::secret_value::SecretValue;
@@ -232,8 +232,8 @@ impl AsRef<[u8]> for Piece<'_> {
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it, each with its place: references that are
-/// none, and what `look_up` says of the others.
+/// What is wrong with it, each with its place: references that are none, and what
+/// `look_up` says of the others; [`MISFITS_MAX`] at most.
 pub fn fill<'v>(
     template: &[u8],
     look_up: impl Fn(&Reference) -> Result<&'v SecretValue>,
@@ -268,7 +268,7 @@ pub fn fill<'v>(
             Ok(piece) => pieces.push(piece),
             Err(error) => misfits.push(Misfit::at(place(template, at), error)),
         }
-        if size > FILLED_MAX {
+        if size > FILLED_MAX || misfits.len() == MISFITS_MAX {
             break;
         }
     }
@@ -296,15 +296,19 @@ fn value<'v>(
 ) -> Result<Piece<'v>> {
     let plain = Piece::Borrowed(look_up(reference)?.expose());
     filters.iter().try_fold(plain, |piece, filter| {
-        let written = filter.apply(piece.as_ref());
-        written.map(Piece::Written).map_err(|what| Error::Usage {
+        let written = filter.apply(piece.as_ref()).map_err(|what| Error::Usage {
             message: format!(
                 "the value of `{}` cannot be written as `{}`: {what}",
                 reference.name,
                 filter.name()
             ),
             hint: "`base64` and `url` write any bytes".to_owned(),
-        })
+        })?;
+        // At each: what grows by a third, or to the double, does so every time.
+        match written.len() {
+            0..=FILLED_MAX => Ok(Piece::Written(written)),
+            _ => Err(too_large()),
+        }
     })
 }
 
@@ -321,27 +325,34 @@ fn place(text: &[u8], at: usize) -> (usize, usize) {
     (line, column + 1)
 }
 
-/// Splits a template. What is no reference and should be one comes with its place.
+/// Splits a template, as far as it is asked for. What is no reference and should be
+/// one comes with its place.
 fn parts(template: &[u8]) -> impl Iterator<Item = Result<Part<'_>, (usize, Malformed)>> {
-    let mut parts = Vec::new();
-    // Where the text begins that no part holds yet, and where the search goes on.
-    let (mut text, mut from) = (0, 0);
-    while let Some(found) = memchr2(OPEN[0], SCHEME[0], &template[from..]) {
-        let at = from + found;
-        let Some((part, end)) = part_at(template, at) else {
-            from = at + skipped(template, at);
-            continue;
-        };
-        if text < at {
-            parts.push(Ok(Part::Text(&template[text..at])));
+    // Where the text begins that no part holds yet, and the part that ends it.
+    let mut text = 0;
+    let mut next = None;
+    std::iter::from_fn(move || {
+        if let Some(part) = next.take() {
+            return Some(part);
         }
-        parts.push(part.map_err(|malformed| (at, malformed)));
-        (text, from) = (end, end);
-    }
-    if text < template.len() {
-        parts.push(Ok(Part::Text(&template[text..])));
-    }
-    parts.into_iter()
+        let (start, mut from) = (text, text);
+        while let Some(found) = memchr2(OPEN[0], SCHEME[0], &template[from..]) {
+            let at = from + found;
+            let Some((part, end)) = part_at(template, at) else {
+                from = at + skipped(template, at);
+                continue;
+            };
+            text = end;
+            let part = part.map_err(|malformed| (at, malformed));
+            if start == at {
+                return Some(part);
+            }
+            next = Some(part);
+            return Some(Ok(Part::Text(&template[start..at])));
+        }
+        text = template.len();
+        (start < text).then(|| Ok(Part::Text(&template[start..])))
+    })
 }
 
 /// How many bytes stay as they are, where no part begins: of braces all.
@@ -644,6 +655,23 @@ mod tests {
             told.starts_with("1:705 what comes of it is larger than 64 MiB"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn filters_that_make_a_value_grow_are_bounded_each() {
+        let told = filled(format!("{{{{ LARGE {}}}}}", "| base64 ".repeat(999)));
+        assert!(
+            told.starts_with("1:1 what comes of it is larger than 64 MiB"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn of_very_many_faults_the_first_are_told() {
+        for fault in ["{{ A ", "{{ B }}", "{{ A x }}", "keyvault://", "{{ \"x"] {
+            let told = filled(fault.repeat((1 << 16) / fault.len()));
+            assert_eq!(told.lines().count(), MISFITS_MAX, "{fault}");
+        }
     }
 
     /// What templates are made of, and may stand next to each other.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::child::environment::{can_carry, is_dangerous};
 use crate::context::Context;
 use crate::dotenv::{self, Dialect};
-use crate::error::{Error, Misfit, Result};
+use crate::error::{Error, MISFITS_MAX, Misfit, Result};
 use crate::name::SecretName;
 use crate::secret_value::SecretValue;
 use crate::store::plaintext::Plaintext;
@@ -34,7 +34,7 @@ pub struct Setting<'a> {
 ///
 /// [`Error::BadImport`] for a line that is not understood; [`Error::DangerousSetting`]:
 /// who may commit the file is not therefore to take the program over;
-/// [`Error::Unfilled`], with all references that cannot be filled in.
+/// [`Error::Unfilled`], with references that cannot be filled in.
 pub fn read<'a>(
     files: &[PathBuf],
     allow_dangerous: &[SecretName],
@@ -59,6 +59,9 @@ pub fn read<'a>(
                     settings.insert(name, setting);
                 }
                 Err(wrong) => misfits.extend(wrong),
+            }
+            if misfits.len() >= MISFITS_MAX {
+                break;
             }
         }
         if !misfits.is_empty() {
