@@ -39,8 +39,9 @@ const K8S_NAME: &str = "keyvault";
 const GITHUB_END: &str = "KEYVAULT_END";
 
 /// Variables of bash's own: it lets none be set, or counts on by itself (bash(1),
-/// "Shell Variables"), sorted; and `OPTIND`, which every shell takes for a number.
-const SHELL_NAMES: [&str; 27] = [
+/// "Shell Variables"), sorted; and `OPTIND`, which every shell takes for a number. To
+/// those that are numbers a value is an expression, in which bash runs commands.
+const SHELL_NAMES: [&str; 28] = [
     "BASHOPTS",
     "BASHPID",
     "BASH_ALIASES",
@@ -66,6 +67,7 @@ const SHELL_NAMES: [&str; 27] = [
     "SECONDS",
     "SHELLOPTS",
     "SHLVL",
+    "SRANDOM",
     "UID",
     "_",
 ];
