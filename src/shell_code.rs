@@ -33,22 +33,24 @@ pub const STATE: &str = "KEYVAULT_SHELL_STATE";
 /// programs over are listed elsewhere.
 const OF_ALL: &str = "\
     _ _keyvault_* __keyvault_* BASH BASHPID BASH_* COLUMNS COMPREPLY COMP_* COPROC DIRSTACK EGID \
-    EPOCHREALTIME EPOCHSECONDS EUID EXECIGNORE FIGNORE FUNCNAME GID GLOBIGNORE GROUPS HISTCHARS HISTCMD \
-    HISTCONTROL HISTFILE HISTFILESIZE HISTIGNORE HISTSIZE HISTTIMEFORMAT HOME IFS IGNOREEOF INPUTRC \
+    EPOCHREALTIME EPOCHSECONDS EUID EXECIGNORE FIGNORE FUNCNAME FUNCNEST GID GLOBIGNORE GROUPS HISTCHARS \
+    HISTCMD HISTCONTROL HISTFILE HISTFILESIZE HISTIGNORE HISTSIZE HISTTIMEFORMAT HOME IFS IGNOREEOF INPUTRC \
     KEYVAULT_COMPLETE KEYVAULT_ENV KEYVAULT_IDENTITY* KEYVAULT_NO_INPUT KEYVAULT_PASSPHRASE* \
-    KEYVAULT_SHELL_STATE KEYVAULT_VAULT KEYVAULT_VAULT_ID LINENO LINES MAILCHECK MAPFILE OLDPWD OPTARG OPTERR \
-    OPTIND PIPESTATUS POSIXLY_CORRECT PPID PS3 PWD RANDOM READLINE_* REPLY SECONDS SHLVL SRANDOM TIMEFORMAT \
-    TMOUT UID histchars";
+    KEYVAULT_SHELL_STATE KEYVAULT_VAULT KEYVAULT_VAULT_ID LINENO LINES MAILCHECK MAPFILE OLDPWD OPTARG \
+    OPTERR OPTIND PIPESTATUS POSIXLY_CORRECT PPID PS3 PWD RANDOM READLINE_* REPLY SECONDS SHLVL SRANDOM \
+    TIMEFORMAT TMOUT UID chpwd_functions histchars periodic_functions precmd_functions preexec_functions";
 
 /// Those of zsh: many are parts of others in another form, as `path` is `PATH`.
 const OF_ZSH: &str = "\
-    ARGC CPUTYPE ERRNO GLOB* KEYBOARD_HACK KEYTIMEOUT LISTMAX LOGCHECK MACHTYPE NULLCMD OSTYPE PROMPT* \
-    READNULLCMD RPROMPT* RPS1 RPS2 SAVEHIST SPROMPT STTY TIMEFMT TMPPREFIX TMPSUFFIX TRY_BLOCK_* TTY TTYIDLE \
-    USERNAME VENDOR WATCH WATCHFMT WORDCHARS ZLE_* ZSH_* aliases argv builtins cdpath commands comppostfuncs \
-    dirstack dis_* epochtime errnos fignore fpath funcfiletrace funcsourcetrace funcstack functions \
-    functions_source functrace galiases history historywords jobdirs jobstates jobtexts keymaps mailpath \
-    manpath mapfile module_path modules nameddirs options parameters patchars path pipestatus prompt psvar \
-    reswords saliases signals status sysparams termcap terminfo userdirs usergroups watch widgets zle_* zsh_*";
+    ARGC CPUTYPE DIRSTACKSIZE ERRNO GLOB* HISTNO KEYBOARD_HACK KEYTIMEOUT LISTMAX LOGCHECK MACHTYPE MATCH \
+    MBEGIN MEND MODULE_PATH NULLCMD OSTYPE POSTEDIT PROMPT* PSVAR READNULLCMD RPROMPT* RPS1 RPS2 SAVEHIST \
+    SPROMPT STTY TIMEFMT TMPPREFIX TMPSUFFIX TRY_BLOCK_* TTY TTYIDLE USERNAME VENDOR WATCH WATCHFMT \
+    WORDCHARS ZCURSES_* ZFTP_* ZLE_* ZSH_* aliases argv builtins cdpath commands comppostfuncs dirstack \
+    dis_* epochtime errnos fignore fpath funcfiletrace funcsourcetrace funcstack functions functions_source \
+    functrace galiases history historywords jobdirs jobstates jobtexts keymaps langinfo mailpath manpath \
+    mapfile match mbegin mend module_path modules nameddirs options parameters patchars path pipestatus \
+    prompt psvar reswords saliases signals status sysparams termcap terminfo userdirs usergroups watch \
+    widgets zcurses_* zle_* zsh_* zshaddhistory_functions zshexit_functions";
 
 /// Those of fish (its "Special variables").
 const OF_FISH: &str = "\
@@ -127,10 +129,10 @@ pub fn change<'a>(
             }
         }
         for (name, value) in wanted {
-            let is_new = !now.variables.contains_key(*name);
-            if is_new && then.variables.get(*name).is_some_and(Option::is_none) {
+            if !now.variables.contains_key(*name) {
                 language.keep(name, out)?;
             }
+            language.unless_own(name, out)?;
             language.export_secret(name, value, out)?;
         }
         if then == *now {
@@ -202,21 +204,40 @@ impl Language {
         }
     }
 
-    /// Lets the shell keep what it alone knows of a variable that is not exported.
+    /// Lets the shell keep what it alone knows of a variable: what it is where it is not
+    /// exported, and whether it is `own`: one that cannot be changed, or that is more
+    /// than text, an array or a number. That stays as it is, which is told. (What is
+    /// assigned to a number, bash takes for an expression, and runs commands in it.)
     fn keep(self, name: &SecretName, out: &mut dyn Write) -> io::Result<()> {
+        let (declare, is_own) = match self {
+            Self::Bash => (
+                "",
+                format!("${{{name}+1}} && $(declare -p {name}) != 'declare -'[-x]' '*"),
+            ),
+            Self::Zsh => (
+                "typeset -g ",
+                format!("${{(t){name}}} != (|scalar|scalar-export)"),
+            ),
+            Self::Fish => {
+                return writeln!(
+                    out,
+                    "set -e -g _keyvault_was_{name}; set -q {name}; and set -g _keyvault_was_{name} ${name}"
+                );
+            }
+        };
+        writeln!(
+            out,
+            "if [[ {is_own} ]]; then {declare}_keyvault_had_{name}=own; echo 'keyvault: warning: `{name}` is not loaded: the shell has another kind of variable of this name' >&2; else {declare}_keyvault_had_{name}=${{{name}+1}} _keyvault_was_{name}=${{{name}-}}; fi"
+        )
+    }
+
+    /// Begins a line that is for a variable which is not the shell's `own`.
+    fn unless_own(self, name: &SecretName, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Bash => writeln!(
-                out,
-                "_keyvault_had_{name}=${{{name}+1}} _keyvault_was_{name}=${{{name}-}}"
-            ),
-            Self::Zsh => writeln!(
-                out,
-                "typeset -g _keyvault_had_{name}=${{{name}+1}} _keyvault_was_{name}=${{{name}-}}"
-            ),
-            Self::Fish => writeln!(
-                out,
-                "set -e -g _keyvault_was_{name}; set -q {name}; and set -g _keyvault_was_{name} ${name}"
-            ),
+            Self::Bash | Self::Zsh => {
+                write!(out, "[[ ${{_keyvault_had_{name}-}} == own ]] || ")
+            }
+            Self::Fish => Ok(()),
         }
     }
 
@@ -227,23 +248,32 @@ impl Language {
         before: Option<&[u8]>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        if let Some(before) = before {
-            return self.export(name.as_str(), before, out);
-        }
         let no_export = match self {
             Self::Bash => "export -n",
             Self::Zsh => "typeset -g +x",
             Self::Fish => {
-                return writeln!(
+                // The shell itself knows a list as one.
+                let scope = if before.is_some() { "-gx" } else { "-gu" };
+                writeln!(
                     out,
-                    "if set -q _keyvault_was_{name}; set -gu {name} $_keyvault_was_{name}; set -e -g _keyvault_was_{name}; else; set -e -g {name}; end"
-                );
+                    "if set -q _keyvault_was_{name}; set {scope} {name} $_keyvault_was_{name}; set -e -g _keyvault_was_{name}; else"
+                )?;
+                match before {
+                    Some(before) => self.export(name.as_str(), before, out)?,
+                    None => self.forget(name.as_str(), out)?,
+                }
+                return writeln!(out, "end");
             }
         };
-        writeln!(
-            out,
-            "if [ \"${{_keyvault_had_{name}-}}\" ]; then {name}=$_keyvault_was_{name}; {no_export} {name}; else unset {name}; fi; unset _keyvault_had_{name} _keyvault_was_{name}"
-        )
+        self.unless_own(name, out)?;
+        match before {
+            Some(before) => self.export(name.as_str(), before, out)?,
+            None => writeln!(
+                out,
+                "if [[ ${{_keyvault_had_{name}-}} ]]; then {name}=$_keyvault_was_{name}; {no_export} {name}; else unset {name}; fi"
+            )?,
+        }
+        writeln!(out, "unset _keyvault_had_{name} _keyvault_was_{name}")
     }
 }
 
@@ -292,9 +322,14 @@ mod tests {
         );
         assert_eq!(
             String::from_utf8_lossy(&code),
-            "_keyvault_had_A=${A+1} _keyvault_was_A=${A-}\n\
-            export A='it'\\''s'\n\
-            export B='it'\\''s'\n\
+            "if [[ ${A+1} && $(declare -p A) != 'declare -'[-x]' '* ]]; then _keyvault_had_A=own; \
+            echo 'keyvault: warning: `A` is not loaded: the shell has another kind of variable of this name' >&2; \
+            else _keyvault_had_A=${A+1} _keyvault_was_A=${A-}; fi\n\
+            [[ ${_keyvault_had_A-} == own ]] || export A='it'\\''s'\n\
+            if [[ ${B+1} && $(declare -p B) != 'declare -'[-x]' '* ]]; then _keyvault_had_B=own; \
+            echo 'keyvault: warning: `B` is not loaded: the shell has another kind of variable of this name' >&2; \
+            else _keyvault_had_B=${B+1} _keyvault_was_B=${B-}; fi\n\
+            [[ ${_keyvault_had_B-} == own ]] || export B='it'\\''s'\n\
             export KEYVAULT_SHELL_STATE='00112233445566ff:A,B=b2xk'\n"
         );
 
@@ -303,7 +338,11 @@ mod tests {
         let (code, again) = change(Language::Bash, &then, told(), &wanted, inherited);
         assert_eq!(again, then);
         let code = String::from_utf8_lossy(&code).into_owned();
-        assert_eq!(code, "export A='it'\\''s'\nexport B='it'\\''s'\n");
+        assert_eq!(
+            code,
+            "[[ ${_keyvault_had_A-} == own ]] || export A='it'\\''s'\n\
+            [[ ${_keyvault_had_B-} == own ]] || export B='it'\\''s'\n"
+        );
 
         let nothing = BTreeMap::new();
         let (code, then) = change(Language::Bash, &then, None, &nothing, inherited);
@@ -311,7 +350,9 @@ mod tests {
         let code = String::from_utf8_lossy(&code).into_owned();
         assert!(code.contains("else unset A; fi"), "{code}");
         assert!(
-            code.ends_with("export B='old'\nunset KEYVAULT_SHELL_STATE\n"),
+            code.ends_with(
+                "export B='old'\nunset _keyvault_had_B _keyvault_was_B\nunset KEYVAULT_SHELL_STATE\n"
+            ),
             "{code}"
         );
     }
@@ -335,7 +376,14 @@ mod tests {
         ] {
             assert!(Language::Bash.owns(&name(own)), "{own}");
         }
-        for own in ["path", "USERNAME", "PROMPT2", "UID"] {
+        for own in [
+            "path",
+            "USERNAME",
+            "PROMPT2",
+            "UID",
+            "MODULE_PATH",
+            "precmd_functions",
+        ] {
             assert!(Language::Zsh.owns(&name(own)), "{own}");
         }
         assert!(Language::Fish.owns(&name("status")));

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use insta::assert_snapshot;
 
 use crate::sandbox::{CANARY, KEYVAULT, Sandbox, Transcript, text, tool, value_of};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, path_with_keyvault};
 
 /// Asks as a shell's script does, with the words up to the cursor.
 fn complete(sandbox: &Sandbox, words: &[&str]) -> Transcript {
@@ -334,6 +334,44 @@ fn a_hook_loads_and_puts_back_in_bash() {
     assert_eq!(bash.run("! true").1, 1);
     bash.run(&format!("cd {}", project.display()));
     assert_eq!(bash.run("! true").1, 1);
+}
+
+/// Of which a shell would lose something, or which it does not let go: what is behind
+/// them in the code has to come and go all the same.
+#[test]
+fn a_variable_that_is_more_than_text_stays_as_it_is() {
+    let sandbox = Sandbox::with_secrets(&["ARRAY", "READONLY", "Z"]);
+    sandbox.add("NUMBER", "a[$(echo ran >&2)]");
+    sandbox.run(&["shell", "allow"]).succeeds();
+    for (program, of) in [("bash", "bash"), ("zsh", "zsh")] {
+        let Some(program) = tool(program) else {
+            continue;
+        };
+        let script = format!(
+            r#"ARRAY=(one two); readonly READONLY=old; export NUMBER; typeset -i NUMBER=7
+            hook() {{ eval "$(keyvault --no-input shell env {of})"; }}
+            hook; echo "${{#Z}} ${{ARRAY[*]}} $READONLY $NUMBER"
+            hook; cd /; hook
+            echo "${{Z-none}} ${{KEYVAULT_SHELL_STATE-none}} ${{ARRAY[*]}} $READONLY $NUMBER""#
+        );
+        let mut shell = sandbox.other(&program);
+        shell.env("PATH", path_with_keyvault());
+        let told = sandbox.finish(shell.args(["-c", &script]));
+        let length = value_of("Z").len();
+        let printed = format!("{length} one two old 7\nnone none one two old 7\n");
+        assert_eq!(told.text(), printed, "{of}");
+        let warned = |name: &str| {
+            format!("`{name}` is not loaded: the shell has another kind of variable of this name")
+        };
+        for name in ["ARRAY", "READONLY", "NUMBER"] {
+            assert_eq!(
+                told.stderr.matches(&warned(name)).count(),
+                1,
+                "{of}: {name}"
+            );
+        }
+        assert!(!told.stderr.contains("ran"), "{of}");
+    }
 }
 
 #[test]

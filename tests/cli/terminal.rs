@@ -301,7 +301,7 @@ fn clean(text: &str, root: &str) -> String {
     text.replace("\r\n", "\n").replace(root, "[sandbox]")
 }
 
-fn path_with_keyvault() -> OsString {
+pub fn path_with_keyvault() -> OsString {
     let folder = Path::new(KEYVAULT).parent().expect("a folder").to_owned();
     let path = std::env::var_os("PATH").expect("set");
     let all = std::iter::once(folder).chain(std::env::split_paths(&path));

@@ -1,13 +1,13 @@
 # keyvault in bash: loads the secrets of an allowed vault when you enter its folder,
 # and puts back what was there when you leave.
 _keyvault_hook() {
-    local keyvault_status=$?
+    local _keyvault_status=$?
     if [[ ${_keyvault_folder-} != "$PWD" ]]; then
         _keyvault_folder=$PWD
         eval "$(command keyvault --no-input shell env bash)" || :
     fi
     # Under `set -e`, what failed before must not end the shell here.
-    [[ $- == *e* ]] || return "$keyvault_status"
+    [[ $- == *e* ]] || return "$_keyvault_status"
 }
 
 # What a command of keyvault changes is there at the next prompt. (bash tells nobody

@@ -1,14 +1,14 @@
 # keyvault in zsh: loads the secrets of an allowed vault when you enter its folder,
 # and puts back what was there when you leave.
 _keyvault_hook() {
-    local keyvault_status=$?
+    local _keyvault_status=$?
     emulate -L zsh
     # Not in a subshell, which ends before its folder matters.
     if [[ ${_keyvault_folder-} != $PWD ]] && (( ZSH_SUBSHELL == 0 )); then
         typeset -g _keyvault_folder=$PWD
         eval "$(command keyvault --no-input shell env zsh)"
     fi
-    return $keyvault_status
+    return $_keyvault_status
 }
 
 # What a command of keyvault changes is there at the next prompt.
