@@ -11,14 +11,14 @@ use crate::vault::Environment;
 
 impl Context {
     /// Tells whether the identity opens the vault without a passphrase: it has none,
-    /// or was unlocked before. A file or a command that knows it is not asked; it may
-    /// take its time, or ask somebody.
+    /// or was unlocked before. A file or a command that knows it is not asked, and a
+    /// pipe that it comes by is not read; they may take their time, or ask somebody.
     ///
     /// # Errors
     ///
     /// As [`Context::protection`].
     pub fn is_unlocked(&self) -> Result<bool> {
-        Ok(!matches!(self.protection()?, Protection::Passphrase))
+        Ok(!self.is_identity_piped() && !matches!(self.protection()?, Protection::Passphrase))
     }
 
     /// Returns the names of the secrets in the environments that are meant, sorted;

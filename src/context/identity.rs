@@ -195,6 +195,14 @@ impl Context {
         })
     }
 
+    /// Tells whether the identity would come by a pipe.
+    pub fn is_identity_piped(&self) -> bool {
+        match self.identity_source() {
+            Ok(IdentitySource::File(path)) => identity_file::is_pipe(&path),
+            _ => false,
+        }
+    }
+
     /// Tells how the identity is protected, without asking anything.
     ///
     /// # Errors

@@ -56,6 +56,12 @@ impl FoundIdentity {
     }
 }
 
+/// Tells whether what is there is no file, but a pipe: of which nobody knows when it
+/// will speak, and which does so once.
+pub fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|status| !status.is_file())
+}
+
 /// Reads an identity file. Links are followed: it is the user's own, and may
 /// well be kept elsewhere. A pipe is read too, as in `-i <(…)`.
 ///

@@ -114,6 +114,11 @@ fn completion_leaves_nothing_behind_and_believes_no_more_than_others() {
         fs::write(sandbox.dev(), contents).expect("written");
         assert_eq!(fitting(&sandbox, &["get", "S"]), "", "{what}");
     }
+    // Nobody writes into it: who reads waits for ever.
+    let pipe = sandbox.root().join("pipe");
+    let made = sandbox.finish(sandbox.other("mkfifo").arg(&pipe));
+    made.succeeds();
+    assert_eq!(fitting(&sandbox, &["-i", text(&pipe), "get", "S"]), "");
     fs::remove_dir_all(sandbox.vault()).expect("removed");
     assert_eq!(fitting(&sandbox, &["get", "S"]), "");
     assert_eq!(fitting(&sandbox, &["ge"]), "get");
