@@ -217,8 +217,9 @@ pub fn start_guard(
 }
 
 /// Leaves the terminal's session, so that a guard neither ends with it nor gets its
-/// signals.
+/// signals; and the folder, which could not be unmounted else.
 pub fn leave_terminal() {
     // Refused to a leader of its group alone, which the terminal does not know then.
     let _ = rustix::process::setsid();
+    let _ = rustix::process::chdir("/");
 }
