@@ -817,7 +817,7 @@ impl Error {
                 (
                     Code::Conflict,
                     format!("{} {are} in environment `{environment}` already, with {values}", all.join(", ")),
-                    Some("nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones".to_owned()),
+                    Some("nothing was changed; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones".to_owned()),
                 )
             }
             Self::NotSeen { name, environment } => (

@@ -577,9 +577,9 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       7   `STRIPE_KEY` in environment `dev` has this value already (version 2)
           nothing was changed; give it the new value
       7   `STRIPE_KEY` is in environment `dev` already, with another value
-          nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
+          nothing was changed; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
       7   `STRIPE_KEY`, `OLD_KEY` are in environment `dev` already, with other values
-          nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
+          nothing was changed; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
       1   a program that was started with the secrets of `dev` did not see `STRIPE_KEY` as its file has it
           no file was removed; compare it with `keyvault exec --only STRIPE_KEY --env dev -- printenv STRIPE_KEY`
       7   `STRIPE_KEY` in environment `dev` does not have the value that was imported: another keyvault may have changed it since

@@ -279,7 +279,7 @@ fn what_is_there_with_another_value_is_not_overwritten_unasked() {
     --- stderr ---
     keyvault: note: `.env` is read as `node` does, and otherwise by `docker` (lines 1, 2); name yours with `--dialect`
     keyvault: error: `A` is in environment `dev` already, with another value
-    keyvault: hint: nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
+    keyvault: hint: nothing was changed; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
     [exit 7]
     ");
     sandbox

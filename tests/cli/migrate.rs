@@ -244,7 +244,7 @@ fn what_cannot_be_taken_whole_is_not_taken_at_all() {
     .env             into environment `dev`
     .env.production  into environment `prod`
     keyvault: error: `A` is in environment `dev` already, with another value
-    keyvault: hint: nothing was imported; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
+    keyvault: hint: nothing was changed; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
     [exit 7]
     ");
     sandbox
