@@ -411,6 +411,8 @@ fn what_a_command_changes_is_there_at_the_next_prompt_and_a_still_folder_costs_n
     ");
     bash.run("keyvault add LATER --generate 20");
     assert_eq!(bash.run("echo ${#LATER}").0, "20\n");
+    bash.run("printf 12345 | keyvault add PIPED");
+    assert_eq!(bash.run("echo ${#PIPED}").0, "5\n");
 
     // Where the folder is the same, no program is started: not even one that is no more.
     bash.run("command() { echo started; }");
@@ -420,7 +422,7 @@ fn what_a_command_changes_is_there_at_the_next_prompt_and_a_still_folder_costs_n
     let (told, _) = bash.run("keyvault shell deny");
     assert_snapshot!(told, @"
     denied `[sandbox]/project/.keyvault`: no shell loads it from here on
-    keyvault: note: unloaded 2 secrets
+    keyvault: note: unloaded 3 secrets
     ");
     assert_eq!(bash.run("echo ${A-none}").0, "none\n");
 }

@@ -1,7 +1,11 @@
 # keyvault in bash: loads the secrets of an allowed vault when you enter its folder,
 # and puts back what was there when you leave.
 _keyvault_hook() {
-    local _keyvault_status=$?
+    local _keyvault_status=$? _keyvault_pipes=${#PIPESTATUS[@]}
+    # In a pipeline the function below runs in a shell of its own.
+    if ((_keyvault_pipes > 1)) && [[ $(HISTTIMEFORMAT='' history 1) == *keyvault* ]]; then
+        _keyvault_folder=
+    fi
     if [[ ${_keyvault_folder-} != "$PWD" ]]; then
         _keyvault_folder=$PWD
         eval "$(command keyvault --no-input shell env bash)" || :
