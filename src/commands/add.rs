@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 
 use crate::child::environment::is_dangerous;
-use crate::commands::value_source::{ValueArgs, secret_name};
+use crate::commands::options::value_source::{ValueArgs, secret_name};
 use crate::context::{Context, Founding};
 use crate::error::Error;
 use crate::name::{EnvironmentName, Remark, SecretName, Tag};

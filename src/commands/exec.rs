@@ -1,5 +1,6 @@
 //! `keyvault exec`.
 
+mod env_file;
 mod plan;
 mod stay;
 
@@ -15,7 +16,7 @@ use crate::child::environment::{self, KeepExisting, Rules};
 use crate::child::masked::Streams;
 use crate::child::secret_file::SecretFiles;
 use crate::child::supervise::{self, Waiting};
-use crate::commands::env_file::{self, Setting};
+use crate::commands::exec::env_file::Setting;
 use crate::commands::exec::plan::Plan;
 use crate::context::{Context, arguments};
 use crate::error::{Error, lacking};

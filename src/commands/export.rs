@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::child::environment;
-use crate::commands::plaintext::{OutputArgs, Replacing, Written};
+use crate::commands::options::output::{OutputArgs, Replacing, Written};
 use crate::context::Context;
 use crate::dotenv::{self, Dialect};
 use crate::error::{Error, shown};

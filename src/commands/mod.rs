@@ -1,4 +1,5 @@
-//! The subcommands, one file each: what it takes, what it does, what it says.
+//! The subcommands, one file each: what it takes, what it does, what it says. What
+//! several take is in `options`.
 //!
 //! A command turns its arguments into one operation of a lower floor. A rule in
 //! a command file is in the wrong place.
@@ -8,7 +9,6 @@ pub mod clipboard_guard;
 pub mod completions;
 pub mod doctor;
 pub mod env;
-pub mod env_file;
 pub mod exec;
 pub mod export;
 pub mod get;
@@ -19,7 +19,7 @@ pub mod list;
 pub mod lock;
 pub mod man;
 pub mod migrate;
-pub mod plaintext;
+pub mod options;
 pub mod remove;
 pub mod render;
 pub mod revoke;
@@ -28,4 +28,3 @@ pub mod shell;
 pub mod status;
 pub mod trust;
 pub mod unlock;
-pub mod value_source;

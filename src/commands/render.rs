@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::commands::plaintext::{OutputArgs, Replacing};
+use crate::commands::options::output::{OutputArgs, Replacing};
 use crate::context::Context;
 use crate::error::Error;
 use crate::secret_value::SecretValue;

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use anyhow::Result;
 
 use crate::child::{environment, outcome};
-use crate::commands::value_source::{ValueArgs, secret_name};
+use crate::commands::options::value_source::{ValueArgs, secret_name};
 use crate::context::Context;
 use crate::error::{Error, reason};
 use crate::name::SecretName;

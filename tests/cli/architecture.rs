@@ -72,9 +72,9 @@ const EXPOSURES: [(&str, usize); 19] = [
     // Into the file of `exec --file`.
     ("child/secret_file.rs", 1),
     // To find the references in a setting.
-    ("commands/env_file.rs", 1),
+    ("commands/exec/env_file.rs", 1),
     // Into the file that `-o` names.
-    ("commands/plaintext.rs", 1),
+    ("commands/options/output.rs", 1),
     // An identity's file and its text for the session's cache.
     ("context/identity.rs", 3),
     // Into another value that refers to it, and into a file that is exported.

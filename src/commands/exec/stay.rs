@@ -12,7 +12,7 @@ use crate::child::secret_file::SecretFiles;
 use crate::child::signals::Signals;
 use crate::child::spawn::Program;
 use crate::child::supervise::Running;
-use crate::commands::env_file::Setting;
+use crate::commands::exec::env_file::Setting;
 use crate::context::Context;
 use crate::error::Error;
 use crate::name::SecretName;

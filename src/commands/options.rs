@@ -1,0 +1,4 @@
+//! Options that several commands have, with what comes of them.
+
+pub mod output;
+pub mod value_source;
