@@ -580,6 +580,27 @@ fn what_exec_would_refuse_is_not_loaded() {
     load.says("`NUL` holds a NUL byte");
 }
 
+/// As a file for `exec --env-file` might, before a shell is started.
+#[test]
+fn what_somebody_else_says_was_loaded_is_not_put_back_over_the_shell() {
+    let state = ":A=b2xk,IFS=b2xk,PATH=b2xk";
+    let sandbox = Sandbox::empty().variable("KEYVAULT_SHELL_STATE", state);
+    let code = load(&sandbox);
+    assert!(code.text().contains("export A='old'"), "{code}");
+    assert!(
+        !code.text().contains("PATH") && !code.text().contains("IFS"),
+        "{code}"
+    );
+
+    let mut sandbox = Sandbox::with_secrets(&[]);
+    sandbox.write("dev.env", format!("KEYVAULT_SHELL_STATE={state}\n"));
+    let line = ["exec", "--env-file", "dev.env", "--", "true"];
+    sandbox
+        .refused(&line)
+        .says("`KEYVAULT_SHELL_STATE`")
+        .exits(125);
+}
+
 #[test]
 fn a_locked_identity_is_a_note_and_no_question() {
     let sandbox = Sandbox::locked().variable("KEYVAULT_PASSPHRASE_COMMAND", "touch ../asked");

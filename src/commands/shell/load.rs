@@ -98,7 +98,9 @@ pub fn run(shell: Shell, cx: &Context) -> Result<()> {
 fn follow(language: Language, cx: &Context) -> Result<Zeroizing<Vec<u8>>, Error> {
     let state = cx.value_of_variable(shell_code::STATE);
     let state = state.and_then(|state| state.into_string().ok());
-    let now = state.map_or_else(Loaded::default, |state| Loaded::parse(&state));
+    let mut now = state.map_or_else(Loaded::default, |state| Loaded::parse(&state));
+    // What none of ours loaded none puts back: somebody else could have set the state.
+    now.variables.retain(|name, _| !takes_over(language, name));
     let from = cx.working_folder()?;
     let found = find(&from, cx);
     let (wanted, news) = match &found {
@@ -175,6 +177,11 @@ fn find(from: &Path, cx: &Context) -> Result<Option<(String, Layers)>, News> {
     Ok(Some((place, layers)))
 }
 
+/// Tells whether a variable is never loaded, for its name.
+fn takes_over(language: Language, name: &SecretName) -> bool {
+    language.owns(name) || is_dangerous(name.as_str())
+}
+
 /// Chooses what `exec` would pass on.
 ///
 /// # Errors
@@ -196,7 +203,7 @@ fn choose<'a>(language: Language, layers: &'a Layers, cx: &Context) -> Result<Wa
                 what,
             })
         };
-        if language.owns(secret.name) || is_dangerous(secret.name.as_str()) {
+        if takes_over(language, secret.name) {
             return refused("has a name that would take the shell or its programs over");
         }
         if !can_carry(secret.value) {
