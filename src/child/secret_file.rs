@@ -112,6 +112,8 @@ impl Place {
             let failed = |error: io::Error| Error::io("make", &path)(error);
             rustix::fs::mkdirat(&self.handle, &name, FOLDER_MODE)
                 .map_err(|error| failed(error.into()))?;
+            // Whatever the mask for new files takes from it. It may be gone by now.
+            let _ = rustix::fs::chmodat(&self.handle, &name, FOLDER_MODE, AtFlags::empty());
             if let Some(handle) = self.lock(&name).map_err(failed)? {
                 return Ok(SecretFiles {
                     place: self,

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::sandbox::{CANARY, Sandbox, skip, text, tool, value_of};
+use crate::sandbox::{CANARY, KEYVAULT, Sandbox, skip, text, tool, value_of};
 
 /// A sandbox with secrets, and the place in memory where its files are.
 fn in_memory(names: &[&str]) -> (Sandbox, TempDir) {
@@ -51,6 +51,17 @@ fn a_file_has_the_exact_bytes_and_only_while_the_program_runs() {
         [lines[0], lines[2], lines[3]],
         ["none given", "700 .", "600 KEY"]
     );
+    is_empty(&memory);
+}
+
+#[test]
+fn it_is_readable_whatever_the_caller_takes_from_new_files() {
+    let (sandbox, memory) = in_memory(&["A"]);
+    let mut command = sandbox.other("sh");
+    let line = r#"umask 0777; exec "$0" exec --file A -- sh -c 'stat -c %a "${A_FILE%/*}" "$A_FILE"; cat "$A_FILE"; umask'"#;
+    command.args(["-c", line, KEYVAULT]);
+    let run = sandbox.finish(&mut command).succeeds().says_nothing();
+    assert_eq!(run.text(), format!("700\n600\n{}0777\n", value_of("A")));
     is_empty(&memory);
 }
 
