@@ -315,6 +315,8 @@ pub enum Error {
     NoPlaceForFiles,
     /// keyvault cannot stay with the program, as it has to.
     Unattended(io::Error),
+    /// What a program printed could not be written to where it goes.
+    Unprinted(io::Error),
     /// Any of the others, where it kept `exec` from starting its program.
     Exec(Box<Error>),
 }
@@ -907,6 +909,11 @@ impl Error {
                 Code::ExecFailed,
                 "there is no folder for the files of `--file`: none can be written that others could not replace them in".to_owned(),
                 Some("name one of yours, as in `XDG_RUNTIME_DIR=/run/user/1000` or `TMPDIR=~/tmp`".to_owned()),
+            ),
+            Self::Unprinted(source) => (
+                Code::ExecFailed,
+                format!("cannot write what the program printed: {}", reason(source)),
+                None,
             ),
             Self::Unattended(source) => (
                 Code::ExecFailed,

@@ -157,7 +157,8 @@ impl<'a> Streams<'a> {
     ///
     /// # Errors
     ///
-    /// Whatever kept it from being executed, in a terminal; [`Error::Unattended`].
+    /// Whatever kept it from being executed, in a terminal; [`Error::Unattended`];
+    /// [`Error::Unprinted`] where what it printed is nowhere.
     pub fn stay(self, running: Running, program: &OsStr) -> Result<ExitStatus, Error> {
         let Self {
             relay,
@@ -167,13 +168,19 @@ impl<'a> Streams<'a> {
         // Only so an end of its output is seen.
         drop(theirs);
         let Some(terminal) = terminal else {
-            return running.stay(&mut Pipes(relay));
+            let mut pipes = Pipes(relay);
+            let status = running.stay(&mut pipes)?;
+            return match pipes.0.failure() {
+                Some(error) => Err(Error::Unprinted(error)),
+                None => Ok(status),
+            };
         };
         drop(terminal.line_of_monitor);
         let (ours, is_front) = (terminal.ours, terminal.is_front);
         let mut window = Window::new(ours, terminal.theirs, terminal.line, relay, is_front);
         let status = running.stay(&mut window);
         match window.close() {
+            Some(Outcome::Lost(error)) => Err(Error::Unprinted(error)),
             Some(Outcome::Ended(status)) => Ok(status),
             Some(Outcome::Failed(error)) => Err(unstarted(program, error)),
             // The monitor was killed, and with it the program's terminal.

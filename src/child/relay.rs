@@ -3,7 +3,8 @@
 //! Each stream is read as soon as something is there and all of what was read before
 //! is written: if a reader is slow, so is the program, and no stream waits for
 //! another. When a reader has gone, the stream is closed, and the program gets the
-//! same signal as without us.
+//! same signal as without us. So it is where a disk is full; but what was taken from
+//! the program by then is lost without its knowing, so that failure is ours to tell.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
@@ -43,6 +44,9 @@ const ENDING: [Signal; 4] = [
     Signal::SIGTERM,
 ];
 
+/// How a poll tells of a descriptor that its reader has gone: a pipe's, or a socket's.
+const GONE: PollFlags = PollFlags::ERR.union(PollFlags::HUP);
+
 /// What is written at once where the descriptor cannot be told not to wait: as much
 /// as a pipe takes that is not full (pipe(7), PIPE_BUF).
 const CAUTIOUS: usize = 4096;
@@ -52,6 +56,8 @@ pub struct Relay<'a> {
     streams: Vec<Stream<'a>>,
     buffer: Zeroizing<Vec<u8>>,
     last_key: Option<Instant>,
+    /// Why something that the program printed is nowhere, although it has a reader.
+    failed: Option<io::Error>,
 }
 
 struct Stream<'a> {
@@ -110,6 +116,7 @@ impl<'a> Relay<'a> {
             streams: Vec::new(),
             buffer,
             last_key: None,
+            failed: None,
         }
     }
 
@@ -140,6 +147,11 @@ impl<'a> Relay<'a> {
     /// Tells whether the reader of the first stream has gone.
     pub fn is_left(&self) -> bool {
         self.streams.first().is_some_and(|stream| stream.is_left)
+    }
+
+    /// Returns why something was lost that the program printed, if it was.
+    pub fn failure(&mut self) -> Option<io::Error> {
+        self.failed.take()
     }
 
     /// Tells whether nothing comes any more.
@@ -176,7 +188,7 @@ impl<'a> Relay<'a> {
         for stream in self.streams.iter_mut().filter(|stream| !stream.is_over()) {
             if stream.source.is_some() && stream.is_written() {
                 let (source, sink) = (events.next(), events.next());
-                if sink.is_some_and(|events| events.contains(PollFlags::ERR)) {
+                if sink.is_some_and(|events| events.intersects(GONE)) {
                     stream.leave();
                 } else if source.is_some_and(|events| !events.is_empty()) {
                     stream.read(&mut self.buffer, is_typing);
@@ -184,8 +196,10 @@ impl<'a> Relay<'a> {
             } else {
                 events.next();
             }
-            stream.write();
-            stream.settle();
+            let written = stream.write().and_then(|()| stream.settle());
+            if let Err(error) = written {
+                self.failed.get_or_insert(error);
+            }
         }
     }
 
@@ -197,7 +211,9 @@ impl<'a> Relay<'a> {
         for stream in &mut self.streams {
             stream.quiet_at = None;
             stream.filter.settle(&mut stream.decided);
-            stream.write();
+            if let Err(error) = stream.write() {
+                self.failed.get_or_insert(error);
+            }
         }
     }
 
@@ -283,15 +299,25 @@ impl Stream<'_> {
         self.written = 0;
     }
 
-    fn write(&mut self) {
+    /// Writes what can be written at once.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written although its reader is there. It is lost then.
+    fn write(&mut self) -> io::Result<()> {
         while !self.is_written() {
             let left = &self.decided[self.written..];
             let left = &left[..left.len().min(self.sink.at_most)];
             match rustix::io::write(&self.sink.descriptor, left) {
                 Ok(count) => self.written += count,
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return,
-                Err(_) => return self.leave(),
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(error) => {
+                    self.leave();
+                    // The reader of a pipe has gone, or a terminal.
+                    let is_gone = matches!(error, Errno::PIPE | Errno::IO | Errno::CONNRESET);
+                    return if is_gone { Ok(()) } else { Err(error.into()) };
+                }
             }
             if self.sink.at_most == CAUTIOUS {
                 break;
@@ -301,13 +327,15 @@ impl Stream<'_> {
             self.decided.clear();
             self.written = 0;
         }
+        Ok(())
     }
 
-    fn settle(&mut self) {
+    fn settle(&mut self) -> io::Result<()> {
         if self.quiet_at.is_some_and(|at| at <= Instant::now()) {
             self.quiet_at = None;
             self.filter.settle(&mut self.decided);
-            self.write();
+            return self.write();
         }
+        Ok(())
     }
 }

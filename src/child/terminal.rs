@@ -303,6 +303,8 @@ pub enum Outcome {
     Ended(ExitStatus),
     /// It could not be executed.
     Failed(io::Error),
+    /// Something that it printed could not be written.
+    Lost(io::Error),
 }
 
 impl<'a> Window<'a> {
@@ -329,7 +331,8 @@ impl<'a> Window<'a> {
     /// Closes it. Returns what became of the program, if it was heard.
     pub fn close(mut self) -> Option<Outcome> {
         self.ours.put_back();
-        self.outcome.take()
+        let lost = self.relay.failure().map(Outcome::Lost);
+        lost.or(self.outcome)
     }
 
     fn is_raw(&self) -> bool {

@@ -413,6 +413,7 @@ fn errors() -> Vec<Error> {
         },
         Error::NoPlaceForFiles,
         Error::Unattended(io::Error::from_raw_os_error(24)),
+        Error::Unprinted(io::Error::from_raw_os_error(28)),
         Error::Exec(Box::new(Error::NoVault {
             from: path("/project"),
         })),
@@ -458,6 +459,7 @@ fn errors() -> Vec<Error> {
         Error::EnvironmentTooLarge { .. } | Error::ProgramNotFound { .. } => {}
         Error::NotForShell { .. } | Error::NotForClipboard { .. } => {}
         Error::CannotExecute { .. } | Error::Unattended(_) | Error::Exec(_) => {}
+        Error::Unprinted(_) => {}
         Error::Uncarried { .. } | Error::Unfilled { .. } | Error::InTheWay { .. } => {}
         Error::NotALayer { .. } | Error::DangerousSetting { .. } => {}
         Error::NoPlaceForFiles => {}
@@ -628,6 +630,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
     125   there is no folder for the files of `--file`: none can be written that others could not replace them in
           name one of yours, as in `XDG_RUNTIME_DIR=/run/user/1000` or `TMPDIR=~/tmp`
     125   cannot stay with the program: too many open files
+    125   cannot write what the program printed: no space left on device
     125   no vault in `/project` or above it, and no personal one
           run `keyvault init` to make one here
       6   `/project/.keyvault/dev.age` is not a regular file

@@ -3,13 +3,16 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
 
 use insta::assert_snapshot;
 use rustix::process::Signal;
+use tempfile::TempDir;
 
-use crate::sandbox::{CANARY, Sandbox, tool, value_of};
+use crate::sandbox::{CANARY, KEYVAULT, Sandbox, tool, value_of};
 use crate::terminal::{Terminal, eventually, is_alive, kill};
 
 /// What stands before a program.
@@ -207,7 +210,7 @@ fn streams_stay_apart_and_those_that_are_one_keep_their_order() {
     command.args([
         "-c",
         r#""$0" exec --mask -- sh -c "$1" 2>&1"#,
-        crate::sandbox::KEYVAULT,
+        KEYVAULT,
         program,
     ]);
     assert_eq!(sandbox.finish(&mut command).succeeds().text(), expected);
@@ -242,6 +245,52 @@ fn a_reader_that_goes_ends_the_program_as_without_masks() {
     drop(stdout);
     let status = child.wait().expect("it ends");
     assert_eq!(status.signal(), Some(Signal::PIPE.as_raw()));
+}
+
+#[test]
+fn a_reader_that_hangs_up_leaves_nothing_to_wait_for() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    let program = "pipe=$(readlink /proc/$$/fd/1); echo $pipe >&2; read line; echo line";
+    let mut command = sandbox.command(&["exec", "--mask", "--", "sh", "-c", program]);
+    command
+        .stdin(Stdio::piped())
+        .stdout(OwnedFd::from(theirs))
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    drop(command);
+    let mut pipe = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    stderr.read_line(&mut pipe).expect("text");
+    drop(ours);
+    eventually("the program's pipe is closed", || {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", child.id())).expect("listed");
+        let mut places = descriptors
+            .flatten()
+            .map(|entry| fs::read_link(entry.path()));
+        !places.any(|place| place.is_ok_and(|place| place.as_os_str() == pipe.trim_end()))
+    });
+    drop(child.stdin.take());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.signal(), Some(Signal::PIPE.as_raw()));
+}
+
+#[test]
+fn what_cannot_be_written_is_not_lost_in_silence() {
+    let memory = TempDir::new_in("/dev/shm").expect("a folder");
+    let sandbox = Sandbox::with_secrets(&["A"]).variable("XDG_RUNTIME_DIR", memory.path());
+    let program = "keyvault exec --mask --file A -- echo line >/dev/full";
+    let mut terminal = Terminal::shell(&sandbox);
+    let text = seen(&mut terminal, program);
+    assert_snapshot!(text, @"
+    keyvault: error: cannot write what the program printed: no space left on device
+    [exit 125]
+    ");
+    let mut command = sandbox.other("sh");
+    command.args(["-c", &program.replace("keyvault", "\"$0\""), KEYVAULT]);
+    let run = sandbox.finish(&mut command);
+    assert_eq!(text, format!("{}[exit 125]\n", run.exits(125).stderr));
+    assert_eq!(fs::read_dir(memory.path()).expect("listed").count(), 0);
 }
 
 #[test]
