@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use nix::sys::signal::{self, SigSet, SigmaskHow, Signal};
@@ -40,6 +41,9 @@ pub const OURSELVES: &str = if cfg!(target_os = "linux") {
 } else {
     "keyvault"
 };
+
+/// Where descriptors have names; on Linux it is part of /proc.
+const DESCRIPTORS: &str = "/dev/fd";
 
 /// Below it are descriptors that the caller has given us to pass on.
 const OUT_OF_THE_WAY: RawFd = 10;
@@ -138,8 +142,12 @@ pub struct LineOfMonitor {
 ///
 /// # Errors
 ///
-/// Where there are no more descriptors.
+/// Where there are no more descriptors, or no names for them.
 pub fn line() -> io::Result<(Line, LineOfMonitor)> {
+    // By it the monitor finds itself and its end of the line.
+    if !Path::new(DESCRIPTORS).exists() {
+        return Err(io::Error::other(format!("`{DESCRIPTORS}` is not there")));
+    }
     let (their_orders, orders) = io::pipe()?;
     let (news, their_news) = io::pipe()?;
     let line = Line {
@@ -234,7 +242,7 @@ fn inherited(number: &OsStr, options: &mut std::fs::OpenOptions) -> io::Result<F
         .to_str()
         .and_then(|number| number.parse().ok())
         .ok_or(io::ErrorKind::InvalidInput)?;
-    let file = options.open(format!("/dev/fd/{number}"))?;
+    let file = options.open(format!("{DESCRIPTORS}/{number}"))?;
     unistd::close(number)?;
     Ok(file)
 }

@@ -28,7 +28,7 @@ use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, getpgrp, getpid};
+use rustix::process::{Pid, getpid};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{OptionalActions, OutputModes, Termios};
 use zeroize::Zeroizing;
@@ -102,9 +102,13 @@ impl Ours {
     }
 
     /// Tells whether we are in front of it; where there is no job control, we are.
+    ///
+    /// As the first process of a container we may belong to a group from outside, and so
+    /// may who is in front: both are 0 to us (pid_namespaces(7)), which `rustix` does not
+    /// expect. Whoever starts a container like that mostly looks at it.
     pub fn is_front(&self) -> bool {
-        rustix::termios::tcgetpgrp(&self.tty).is_ok_and(|front| front == getpgrp())
-            || rustix::termios::tcgetsid(&self.tty).is_err()
+        nix::unistd::tcgetpgrp(&self.tty).is_ok_and(|front| front == nix::unistd::getpgrp())
+            || nix::sys::termios::tcgetsid(&self.tty).is_err()
     }
 
     /// Gives another terminal the modes of this one.

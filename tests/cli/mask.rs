@@ -12,7 +12,7 @@ use insta::assert_snapshot;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::sandbox::{CANARY, KEYVAULT, Sandbox, tool, value_of};
+use crate::sandbox::{CANARY, KEYVAULT, Sandbox, skip, tool, value_of};
 use crate::terminal::{Terminal, eventually, is_alive, kill};
 
 /// What stands before a program.
@@ -475,6 +475,46 @@ fn in_a_pipeline_it_can_read_the_keyboard() {
     typed
     typed
     [exit 0]
+    ");
+}
+
+#[test]
+fn as_the_first_process_of_a_container_it_can_read_the_keyboard() {
+    let Some(unshare) = tool("unshare") else {
+        return;
+    };
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let contained = format!("{} --pid --fork --kill-child ", unshare.display());
+    let mut terminal = Terminal::shell(&sandbox);
+    if terminal.run(&format!("{contained} true 2>/dev/null")).1 != 0 {
+        return skip("namespaces are not permitted");
+    }
+    terminal.line(&format!(
+        "{contained}{UNDER_MASK}sh -c 'printf name?; read name; echo $name $A'"
+    ));
+    terminal.expect("name?");
+    terminal.send("typed\n");
+    assert_snapshot!(seen_next(&mut terminal), @"
+    typed
+    typed [A]
+    [exit 0]
+    ");
+}
+
+#[test]
+fn without_names_of_descriptors_nothing_is_run_in_a_terminal() {
+    let Some(unshare) = tool("unshare") else {
+        return;
+    };
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let without = format!("{} --mount sh -c 'umount -l /proc", unshare.display());
+    let mut terminal = Terminal::shell(&sandbox);
+    if terminal.run(&format!("{without}' 2>/dev/null")).1 != 0 {
+        return skip("namespaces are not permitted");
+    }
+    assert_snapshot!(seen(&mut terminal, &format!("{without}; exec {UNDER_MASK}echo run'")), @"
+    keyvault: error: cannot stay with the program: `/dev/fd` is not there
+    [exit 125]
     ");
 }
 
