@@ -67,6 +67,7 @@ impl Watcher for Waiting {}
 pub struct Running {
     child: Pid,
     signals: Signals,
+    witness: Witness,
 }
 
 impl Running {
@@ -77,9 +78,19 @@ impl Running {
     ///
     /// As [`Program::start`]. What has come meanwhile takes its course.
     pub fn start(program: &Program<'_>, signals: Signals) -> Result<Self, Error> {
+        // It is there first: whoever sees the program run may press a key at once.
+        let mut witness = Witness::call();
         match program.start(signals.before()) {
-            Ok(child) => Ok(Self { child, signals }),
+            Ok(child) => {
+                witness.forget();
+                Ok(Self {
+                    child,
+                    signals,
+                    witness,
+                })
+            }
             Err(error) => {
+                drop(witness);
                 signals.release();
                 Err(error)
             }
@@ -92,12 +103,16 @@ impl Running {
     ///
     /// [`Error::Unattended`].
     pub fn stay(self, watcher: &mut impl Watcher) -> Result<ExitStatus, Error> {
-        stay(self.child, &self.signals, watcher).map_err(Error::Unattended)
+        stay(self.child, &self.signals, self.witness, watcher).map_err(Error::Unattended)
     }
 }
 
-fn stay(child: Pid, signals: &Signals, watcher: &mut impl Watcher) -> io::Result<ExitStatus> {
-    let mut witness = Witness::call();
+fn stay(
+    child: Pid,
+    signals: &Signals,
+    mut witness: Witness,
+    watcher: &mut impl Watcher,
+) -> io::Result<ExitStatus> {
     loop {
         wait(signals, watcher)?;
         while let Some(received) = signals.next()? {

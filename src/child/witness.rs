@@ -64,6 +64,17 @@ impl Witness {
         Some(seen)
     }
 
+    /// Forgets what was sent by now: the child was not there yet, or has not begun.
+    pub fn forget(&mut self) {
+        let pending = self.process.as_ref().and_then(Process::pending);
+        if let Some(pending) = pending.filter(|pending| *pending != 0) {
+            let next = Process::start().ok();
+            let before = std::mem::replace(&mut self.process, next);
+            let until_now = before.and_then(|before| before.pending()).unwrap_or(0);
+            self.seen |= until_now & !pending;
+        }
+    }
+
     /// Takes note of the end of a process that may be the witness.
     pub fn note_end(&mut self, pid: Pid) {
         if let Some(process) = self.process.take_if(|process| process.pid == pid) {
