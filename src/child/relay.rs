@@ -105,6 +105,15 @@ impl Sink {
             at_most: if is_file { usize::MAX } else { CAUTIOUS },
         })
     }
+
+    /// Closes it, for its reader to see the end.
+    fn close(&mut self) {
+        if let Ok(nothing) =
+            rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+        {
+            self.descriptor = nothing;
+        }
+    }
 }
 
 impl<'a> Relay<'a> {
@@ -199,6 +208,9 @@ impl<'a> Relay<'a> {
             let written = stream.write().and_then(|()| stream.settle());
             if let Err(error) = written {
                 self.failed.get_or_insert(error);
+            }
+            if stream.is_over() {
+                stream.sink.close();
             }
         }
     }

@@ -25,6 +25,7 @@ use crate::child::witness::Witness;
 use crate::error::Error;
 
 const TERMINAL: &str = "/dev/tty";
+const NOTHING: &str = "/dev/null";
 
 /// What a shell adds to the number of the signal that ended a program.
 const SIGNALLED: i32 = 128;
@@ -113,6 +114,7 @@ fn stay(
     mut witness: Witness,
     watcher: &mut impl Watcher,
 ) -> io::Result<ExitStatus> {
+    let_go_of_streams();
     loop {
         wait(signals, watcher)?;
         while let Some(received) = signals.next()? {
@@ -124,6 +126,15 @@ fn stay(
             watcher.end(signals);
             return Ok(status);
         }
+    }
+}
+
+/// Gives our stdin and stdout up, which are the child's: whoever is at their other ends
+/// must see when it closes them. Stderr stays, for what we may have to say.
+fn let_go_of_streams() {
+    if let Ok(nothing) = File::options().read(true).write(true).open(NOTHING) {
+        let _ = rustix::stdio::dup2_stdin(&nothing);
+        let _ = rustix::stdio::dup2_stdout(&nothing);
     }
 }
 

@@ -2,7 +2,7 @@
 //! is left of files and processes however one of them ends. What a shell sees of
 //! it is in `jobs.rs`.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -418,6 +418,27 @@ fn the_first_process_of_a_container_takes_in_all_and_passes_on_signals() {
     assert_eq!(lines.next().expect("a line").expect("read"), "ended");
     assert_eq!(container.wait().expect("it ends").code(), Some(4));
     memory.is_empty();
+}
+
+#[test]
+fn streams_that_the_program_closes_are_closed() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    // It gives up after a while, so that this fails and does not hang.
+    let program = "exec <&- >&-; for n in $(seq 100); do [ -e seen ] && exit 3; sleep 0.05; done";
+    for option in [&["--file", "A"][..], &["--mask"]] {
+        let line = [&["exec"], option, &["--", "sh", "-c", program]].concat();
+        let mut command = sandbox.command(&line);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let mut stdout = child.stdout.take().expect("a pipe");
+        assert_eq!(stdout.read(&mut [0]).expect("read"), 0, "{option:?}");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        while stdin.write_all(&[b' '; 4096]).is_ok() {}
+        std::fs::write(sandbox.project().join("seen"), "").expect("written");
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(3), "{option:?}");
+        std::fs::remove_file(sandbox.project().join("seen")).expect("removed");
+    }
 }
 
 #[test]
