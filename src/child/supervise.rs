@@ -116,7 +116,9 @@ fn stay(
 ) -> io::Result<ExitStatus> {
     let_go_of_streams();
     loop {
-        wait(signals, watcher)?;
+        if wait(signals, watcher)? {
+            witness.renew();
+        }
         while let Some(received) = signals.next()? {
             if received.signal != Signal::SIGCHLD && !watcher.takes(received) {
                 pass_on(received, child, &mut witness);
@@ -138,8 +140,8 @@ fn let_go_of_streams() {
     }
 }
 
-/// Waits until there is something to do.
-fn wait(signals: &Signals, watcher: &mut impl Watcher) -> io::Result<()> {
+/// Waits until there is something to do. Returns whether signals have come.
+fn wait(signals: &Signals, watcher: &mut impl Watcher) -> io::Result<bool> {
     let patience = watcher.patience().map(Timespec::try_from).transpose();
     let patience = patience.map_err(io::Error::other)?;
     let mut descriptors = vec![PollFd::new(signals, PollFlags::IN)];
@@ -148,15 +150,17 @@ fn wait(signals: &Signals, watcher: &mut impl Watcher) -> io::Result<()> {
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    let events: Vec<PollFlags> = descriptors[1..].iter().map(PollFd::revents).collect();
+    let mut events = descriptors.iter().map(PollFd::revents);
+    let has_signals = events.next().is_some_and(|events| !events.is_empty());
+    let events: Vec<PollFlags> = events.collect();
     drop(descriptors);
     watcher.act(&events);
-    Ok(())
+    Ok(has_signals)
 }
 
 fn pass_on(received: Received, child: Pid, witness: &mut Witness) {
     let signal = received.signal;
-    // A window that is drawn larger sends many, and each would call a new witness.
+    // For none of these it is renewed, so it cannot tell.
     let was_seen = match signal {
         Signal::SIGWINCH => None,
         _ => witness.has_seen(signal),

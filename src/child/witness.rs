@@ -48,16 +48,27 @@ impl Witness {
         }
     }
 
-    /// Tells whether a signal that came to us was sent to our group; `None` if
-    /// there is nobody to ask.
-    pub fn has_seen(&mut self, signal: Signal) -> Option<bool> {
-        let bit = 1 << (signal as i32 - 1);
-        let pending = self.process.as_ref()?.pending()?;
-        if pending & bit != 0 {
+    /// Calls another one if this one has seen something. To be done before the signals
+    /// are read that have come: only so the next one sees each that comes behind them,
+    /// as a second Ctrl-C.
+    pub fn renew(&mut self) {
+        // A window that is drawn larger sends many, and each would call a new one.
+        let others = !bit(Signal::SIGWINCH);
+        let pending = self.process.as_ref().and_then(Process::pending);
+        if let Some(pending) = pending.filter(|pending| pending & others != 0) {
             let next = Process::start().ok();
             // Once more: what came until now, the next one may not have seen.
             let before = std::mem::replace(&mut self.process, next);
             self.seen |= pending | before.and_then(|before| before.pending()).unwrap_or(0);
+        }
+    }
+
+    /// Tells whether a signal that came to us was sent to our group; `None` if
+    /// there is nobody to ask.
+    pub fn has_seen(&mut self, signal: Signal) -> Option<bool> {
+        let bit = bit(signal);
+        if self.seen & bit == 0 && self.process.as_ref()?.pending()? & bit != 0 {
+            self.renew();
         }
         let seen = self.seen & bit != 0;
         self.seen &= !bit;
@@ -115,6 +126,11 @@ impl Drop for Process {
         let _ = rustix::process::kill_process(self.pid, rustix::process::Signal::KILL);
         let _ = rustix::process::waitpid(Some(self.pid), WaitOptions::empty());
     }
+}
+
+/// The bit of a signal in a set.
+fn bit(signal: Signal) -> u64 {
+    1 << (signal as i32 - 1)
 }
 
 /// Returns what is pending for a process, one bit for each signal;
