@@ -31,8 +31,9 @@ fn the_same_in(sandbox: &Sandbox, scene: impl Fn(&mut Terminal, &str) -> String)
     the_same_by(&[UNDER_KEYVAULT, WITH_KEYVAULT], sandbox, scene)
 }
 
+/// The same in a sandbox, and by other ways to start the program.
 #[track_caller]
-fn the_same_by(
+pub fn the_same_by(
     ways: &[&str],
     sandbox: &Sandbox,
     scene: impl Fn(&mut Terminal, &str) -> String,
@@ -48,14 +49,14 @@ fn the_same_by(
 
 /// Runs a command to its end. Returns what it printed and how it ended.
 #[track_caller]
-fn seen(terminal: &mut Terminal, command: &str) -> String {
+pub fn seen(terminal: &mut Terminal, command: &str) -> String {
     let (text, code) = terminal.run(command);
     format!("{text}[exit {code}]\n")
 }
 
 /// The same for the next prompt.
 #[track_caller]
-fn seen_next(terminal: &mut Terminal) -> String {
+pub fn seen_next(terminal: &mut Terminal) -> String {
     let (text, code) = terminal.prompt();
     format!("{text}[exit {code}]\n")
 }

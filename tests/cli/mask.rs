@@ -12,6 +12,7 @@ use insta::assert_snapshot;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::jobs::{seen, seen_next, the_same_by};
 use crate::sandbox::{CANARY, KEYVAULT, Sandbox, skip, tool, value_of};
 use crate::terminal::{Terminal, eventually, is_alive, kill};
 
@@ -28,25 +29,7 @@ fn the_same(scene: impl Fn(&mut Terminal, &str) -> String) -> String {
 
 #[track_caller]
 fn the_same_in(sandbox: &Sandbox, scene: impl Fn(&mut Terminal, &str) -> String) -> String {
-    let mut terminal = Terminal::shell(sandbox);
-    let by_itself = scene(&mut terminal, "");
-    let under = scene(&mut terminal, UNDER_MASK);
-    assert_eq!(under.replace(UNDER_MASK, ""), by_itself);
-    by_itself
-}
-
-/// Runs a command to its end. Returns what it printed and how it ended.
-#[track_caller]
-fn seen(terminal: &mut Terminal, command: &str) -> String {
-    let (text, code) = terminal.run(command);
-    format!("{text}[exit {code}]\n")
-}
-
-/// The same for the next prompt.
-#[track_caller]
-fn seen_next(terminal: &mut Terminal) -> String {
-    let (text, code) = terminal.prompt();
-    format!("{text}[exit {code}]\n")
+    the_same_by(&[UNDER_MASK], sandbox, scene)
 }
 
 /// A program that waits for a line, and exits with 3.
