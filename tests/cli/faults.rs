@@ -501,6 +501,33 @@ fn import_is_done_or_not() {
 }
 
 #[test]
+fn env_copy_is_done_or_not() {
+    let Some(strace) = tool("strace") else { return };
+    let sandbox = Sandbox::with_secrets(&["A", "B"]);
+    sandbox.run(&["env", "create", "prod"]).succeeds();
+    let story = Story {
+        command: &["env", "copy", "dev", "prod", "--yes"],
+        questions: &[&["get", "A"], &["list", "-q", "--env", "prod"]],
+        kept: &["A"],
+        ..Story::of(sandbox, strace)
+    };
+    story.is_whole_or_not_there(every_fault);
+}
+
+#[test]
+fn shell_allow_is_done_or_not() {
+    let Some(strace) = tool("strace") else { return };
+    let story = Story {
+        command: &["shell", "allow"],
+        questions: &[&["get", "A"], &["--no-input", "shell", "env", "bash"]],
+        kept: &["A"],
+        again: Some(&["shell", "allow"]),
+        ..Story::of(Sandbox::with_secrets(&["A"]), strace)
+    };
+    story.is_whole_or_not_there(every_fault);
+}
+
+#[test]
 fn a_plaintext_goes_once_its_secrets_are_in_the_vault() {
     let Some(strace) = tool("strace") else { return };
     const PLAINTEXT: &str = "C=not the canary: it is looked for in every file\n";

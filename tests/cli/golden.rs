@@ -2,7 +2,7 @@
 //! written anew: what opened once opens for ever.
 //!
 //! `keyvault-1` holds an identity of the tests, the same behind the passphrase
-//! `made-up passphrase`, a pin, and a vault with two environments: `dev`, as the
+//! `made-up passphrase`, a pin, what `shell allow` remembers, and a vault with two environments: `dev`, as the
 //! commands make it, and `full`, with everything that the format has: three
 //! members in three links of a roster, one with an ssh key and one who only
 //! reads, versions in every state, values that are no text, and two parents.
@@ -131,11 +131,7 @@ fn nothing_of_keyvault_1_is_lost_when_it_is_saved_again() {
 #[test]
 fn a_pin_of_keyvault_1_is_known_again() {
     let sandbox = sandbox("identity");
-    let digest: String = Sha256::digest(text(&sandbox.vault()))
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let folder = sandbox.pins().join(&digest[..32]);
+    let folder = sandbox.pins().join(name_by_path(&sandbox));
     fs::create_dir_all(&folder).expect("made");
     fs::copy(golden("pin.json"), folder.join("dev.json")).expect("copied");
 
@@ -149,6 +145,21 @@ fn a_pin_of_keyvault_1_is_known_again() {
 }
 
 #[test]
+fn a_vault_that_keyvault_1_allowed_to_shells_is_loaded() {
+    let sandbox = sandbox("identity");
+    let loaded = || sandbox.run(&["--no-input", "shell", "env", "bash"]);
+    assert!(!loaded().text().contains("API_KEY"));
+
+    let folder = sandbox.pins().with_file_name("shell");
+    fs::create_dir_all(&folder).expect("made");
+    let record = folder.join(format!("{}.json", name_by_path(&sandbox)));
+    fs::copy(golden("shell-allowance.json"), record).expect("copied");
+
+    let loaded = loaded().succeeds();
+    assert!(loaded.text().contains("API_KEY='sk-made-up-2'"), "{loaded}");
+}
+
+#[test]
 fn an_identity_behind_a_passphrase_opens() {
     let mut sandbox = sandbox("identity-with-passphrase");
     let passphrase = sandbox.write("passphrase", "made-up passphrase\n");
@@ -158,4 +169,11 @@ fn an_identity_behind_a_passphrase_opens() {
         sandbox.run(&["get", "API_KEY"]).succeeds().text(),
         "sk-made-up-2"
     );
+}
+
+/// What the state folder calls the sandbox's vault.
+fn name_by_path(sandbox: &Sandbox) -> String {
+    let digest = Sha256::digest(text(&sandbox.vault()));
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    digest[..32].to_owned()
 }
