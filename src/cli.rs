@@ -160,6 +160,7 @@ impl<T: clap::Args> With<T> {
 enum Command {
     Init(With<init::InitArgs>),
     Migrate(With<migrate::MigrateArgs>),
+    Import(With<import::ImportArgs>),
     #[command(visible_alias = "set")]
     Add(With<add::AddArgs>),
     Get(With<get::GetArgs>),
@@ -173,7 +174,6 @@ enum Command {
     Revoke(With<revoke::RevokeArgs>),
     #[command(visible_alias = "rm", aliases = ["unset", "delete"])]
     Remove(With<remove::RemoveArgs>),
-    Import(With<import::ImportArgs>),
     Env(With<env::EnvArgs>),
     Identity(With<identity::IdentityArgs>),
     Unlock(With<unlock::UnlockArgs>),
@@ -267,8 +267,9 @@ impl Cli {
     /// Those of the subcommand.
     pub fn run(&self, cx: &Context) -> anyhow::Result<u8> {
         match &self.command {
-            Command::Migrate(with) => migrate::run(&with.args, cx),
             Command::Init(with) => init::run(&with.args, cx),
+            Command::Migrate(with) => migrate::run(&with.args, cx),
+            Command::Import(with) => import::run(&with.args, cx),
             Command::Add(with) => add::run(&with.args, cx),
             Command::Get(with) => get::run(&with.args, cx),
             Command::List(with) => list::run(&with.args, cx),
@@ -278,7 +279,6 @@ impl Cli {
             Command::Rotate(with) => rotate::run(&with.args, cx),
             Command::Revoke(with) => revoke::run(&with.args, cx),
             Command::Remove(with) => remove::run(&with.args, cx),
-            Command::Import(with) => import::run(&with.args, cx),
             Command::Env(with) => env::run(&with.args, cx),
             Command::Identity(with) => identity::run(&with.args, cx),
             Command::Unlock(with) => unlock::run(&with.args, cx),
@@ -298,8 +298,9 @@ impl Cli {
 impl Command {
     fn global(&mut self) -> &mut GlobalArgs {
         match self {
-            Self::Migrate(with) => &mut with.global,
             Self::Init(with) => &mut with.global,
+            Self::Migrate(with) => &mut with.global,
+            Self::Import(with) => &mut with.global,
             Self::Add(with) => &mut with.global,
             Self::Get(with) => &mut with.global,
             Self::List(with) => &mut with.global,
@@ -309,7 +310,6 @@ impl Command {
             Self::Rotate(with) => &mut with.global,
             Self::Revoke(with) => &mut with.global,
             Self::Remove(with) => &mut with.global,
-            Self::Import(with) => &mut with.global,
             Self::Env(with) => &mut with.global,
             Self::Identity(with) => &mut with.global,
             Self::Unlock(with) => &mut with.global,

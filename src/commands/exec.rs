@@ -18,12 +18,13 @@ use crate::child::secret_file::SecretFiles;
 use crate::child::supervise::{self, Waiting};
 use crate::commands::exec::env_file::Setting;
 use crate::commands::exec::plan::Plan;
+use crate::commands::options::selection::SelectionArgs;
 use crate::context::{Context, arguments};
 use crate::error::{Error, lacking};
-use crate::name::{EnvironmentName, SecretName, Tag, closest};
+use crate::name::{EnvironmentName, SecretName, closest};
 use crate::store::manifest::Manifest;
 use crate::vault::layers::Layers;
-use crate::vault::selection::{Chosen, NamePattern, Selection};
+use crate::vault::selection::{Chosen, Selection};
 
 /// Run a program with the secrets in its environment
 ///
@@ -40,17 +41,8 @@ use crate::vault::selection::{Chosen, NamePattern, Selection};
 #[derive(Default, clap::Args)]
 #[command(override_usage = "keyvault exec [OPTIONS] [--] PROGRAM [ARGUMENT]...")]
 pub struct ExecArgs {
-    /// Pass on only these secrets: names, or patterns with `*` and `?`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    only: Vec<NamePattern>,
-
-    /// Leave these secrets out: names, or patterns with `*` and `?`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    except: Vec<NamePattern>,
-
-    /// Pass on only secrets with this tag (may be repeated; any of them counts)
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<Tag>,
+    #[command(flatten)]
+    selection: SelectionArgs,
 
     /// Pass a secret on under another name
     #[arg(long = "map", value_name = "VAR=NAME", value_delimiter = ',')]
@@ -108,11 +100,6 @@ impl ExecArgs {
             program: program.to_vec(),
             ..Self::default()
         }
-    }
-
-    /// Tells whether any option says which secrets to pass on.
-    fn narrows(&self) -> bool {
-        !(self.only.is_empty() && self.except.is_empty() && self.tags.is_empty())
     }
 }
 
@@ -281,18 +268,16 @@ fn choose<'a>(
         .map(|map| (&map.variable, &map.secret))
         .collect();
     let selection = Selection {
-        only: &args.only,
-        except: &args.except,
-        tags: &args.tags,
         maps,
         files: args
             .files
             .iter()
             .map(|file| (&file.variable, &file.secret))
             .collect(),
+        ..args.selection.selection()
     };
     // A file says what the program gets, unless options do.
-    let selected = if args.env_files.is_empty() || args.narrows() {
+    let selected = if args.env_files.is_empty() || args.selection.narrows() {
         selection.of(layers, cx.now())?
     } else {
         selection.of_maps(layers, cx.now())?

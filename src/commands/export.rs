@@ -4,17 +4,18 @@ use anyhow::Result;
 
 use crate::child::environment;
 use crate::commands::options::output::{OutputArgs, Replacing, Written};
+use crate::commands::options::selection::SelectionArgs;
 use crate::context::Context;
 use crate::dotenv::{self, Dialect};
 use crate::error::{Error, shown};
 use crate::interchange::write::{self, Form, Format, ObjectName, Pair};
-use crate::name::{SecretName, Tag};
+use crate::name::SecretName;
 use crate::secret_value::SecretValue;
 use crate::store::output_file::{Access, OutputFile};
 use crate::ui;
 use crate::ui::Revealed;
 use crate::vault::layers::Layers;
-use crate::vault::selection::{Chosen, NamePattern, Selection};
+use crate::vault::selection::{Chosen, Selection};
 
 /// Write secrets out, in plaintext, for what cannot be run by `exec`
 ///
@@ -36,17 +37,8 @@ pub struct ExportArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<ObjectName>,
 
-    /// Only these secrets: names, or patterns with `*` and `?`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    only: Vec<NamePattern>,
-
-    /// Leave these secrets out: names, or patterns with `*` and `?`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    except: Vec<NamePattern>,
-
-    /// Only secrets with this tag (may be repeated; any of them counts)
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<Tag>,
+    #[command(flatten)]
+    selection: SelectionArgs,
 
     /// Write a secret though its name takes programs over, as PATH does
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -90,13 +82,7 @@ pub fn run(args: &ExportArgs, cx: &Context) -> Result<()> {
         .into());
     }
     let layers = cx.open_layers(&cx.store()?)?;
-    let selection = Selection {
-        only: &args.only,
-        except: &args.except,
-        tags: &args.tags,
-        maps: Vec::new(),
-        files: Vec::new(),
-    };
+    let selection = args.selection.selection();
     if args.example {
         return example(args, cx, place.as_ref(), &selection, &layers);
     }

@@ -1,4 +1,5 @@
 //! Options that several commands have, with what comes of them.
 
 pub mod output;
+pub mod selection;
 pub mod value_source;

@@ -68,6 +68,7 @@ impl FromStr for NamePattern {
 type Secrets<'a> = BTreeMap<&'a SecretName, Layered<'a>>;
 
 /// What was asked for.
+#[derive(Default)]
 pub struct Selection<'a> {
     /// Only these; all if there are none.
     pub only: &'a [NamePattern],

@@ -317,3 +317,17 @@ fn who_could_not_read_the_original_is_named_before_a_copy() {
     copy(&sandbox, &["--only", "PROD_ONLY", "--yes"]).succeeds();
     sandbox.run(&["get", "PROD_ONLY"]).succeeds();
 }
+
+#[test]
+fn a_copy_chooses_by_tag_as_others_do() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    sandbox
+        .run_with_stdin(&["add", "B", "--tag", "ai"], value_of("B"))
+        .succeeds();
+    sandbox.run(&["env", "create", "prod"]).succeeds();
+    sandbox
+        .run(&["env", "copy", "dev", "prod", "--tag", "ai", "--yes"])
+        .succeeds();
+    let copied = sandbox.run(&["list", "-q", "-e", "prod"]).succeeds();
+    assert_eq!(copied.text(), "B\n");
+}

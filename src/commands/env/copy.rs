@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::commands::add::confirm_creation;
 use crate::commands::import::{ConflictArg, ask_about};
+use crate::commands::options::selection::SelectionArgs;
 use crate::context::{Context, Founding};
 use crate::error::Error;
 use crate::name::{EnvironmentName, SecretName};
@@ -17,7 +18,6 @@ use crate::vault::compare::members_without;
 use crate::vault::copy::Copies;
 use crate::vault::import::{OnConflict, Plan};
 use crate::vault::layers::Layers;
-use crate::vault::selection::{NamePattern, Selection};
 
 /// Copy secrets from one environment to another
 ///
@@ -35,13 +35,8 @@ pub struct CopyArgs {
     #[arg(value_name = "TO")]
     to: EnvironmentName,
 
-    /// Copy only these secrets: names, or patterns with `*` and `?`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    only: Vec<NamePattern>,
-
-    /// Leave these secrets out: names, or patterns with `*` and `?`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    except: Vec<NamePattern>,
+    #[command(flatten)]
+    selection: SelectionArgs,
 
     /// What to do with secrets that are there with another value: ask, skip or
     /// rotate [default: ask; without a terminal nothing is copied then]
@@ -102,13 +97,7 @@ pub fn run(args: &CopyArgs, cx: &Context) -> Result<()> {
 
 /// Chooses as `exec` does.
 fn choose(args: &CopyArgs, source: &Layers, cx: &Context) -> Result<Vec<SecretName>, Error> {
-    let selection = Selection {
-        only: &args.only,
-        except: &args.except,
-        tags: &[],
-        maps: Vec::new(),
-        files: Vec::new(),
-    };
+    let selection = args.selection.selection();
     let selected = selection.of(source, cx.now())?;
     for name in &selected.revoked {
         cx.ui.warn(&format!("`{name}` is revoked and was left out"));

@@ -188,13 +188,7 @@ fn takes_over(language: Language, name: &SecretName) -> bool {
 ///
 /// [`Error::NotForShell`], and those of [`Selection::of`].
 fn choose<'a>(language: Language, layers: &'a Layers, cx: &Context) -> Result<Wanted<'a>, Error> {
-    let all = Selection {
-        only: &[],
-        except: &[],
-        tags: &[],
-        maps: Vec::new(),
-        files: Vec::new(),
-    };
+    let all = Selection::default();
     let chosen = all.of(layers, cx.now())?.chosen;
     for secret in &chosen {
         let refused = |what| {
