@@ -134,6 +134,53 @@ impl FromStr for Period {
 
 serde_as_text!(Period);
 
+/// A point in time as a person names it: `90d` from now, or `2026-12-31`, which is
+/// its first second (UTC), or a whole timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// After this time from now.
+    In(Period),
+    /// At this time.
+    At(Timestamp),
+}
+
+impl When {
+    /// Returns the point that is meant now.
+    pub fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::In(period) => now.after(period),
+            Self::At(time) => time,
+        }
+    }
+}
+
+impl FromStr for When {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "a time is `90d` from now, or a date as in `2026-12-31`, which begins at midnight UTC, or `2026-12-31T12:00:00Z`";
+        if let Ok(period) = text.parse() {
+            return Ok(Self::In(period));
+        }
+        let is_date = text.len() == "2026-12-31".len();
+        let whole = if is_date {
+            format!("{text}T00:00:00Z")
+        } else {
+            text.to_owned()
+        };
+        whole.parse().map(Self::At).map_err(|_| RULE)
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::In(period) => period.fmt(f),
+            Self::At(time) => time.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +259,33 @@ mod tests {
             "9é",
         ] {
             assert!(bad.parse::<Period>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_named_by_a_length_a_date_or_in_full() {
+        let now = at("2028-02-28T23:00:00Z");
+        let meant = |text: &str| text.parse::<When>().map(|when| when.from(now).to_string());
+        // A day has 24 hours, whatever clocks on walls do.
+        for (text, expected) in [
+            ("1d", "2028-02-29T23:00:00Z"),
+            ("366d", "2029-02-28T23:00:00Z"),
+            ("2028-02-29", "2028-02-29T00:00:00Z"),
+            ("2026-03-29T03:30:00+02:00", "2026-03-29T01:30:00Z"),
+            ("2026-12-31T12:00:00Z", "2026-12-31T12:00:00Z"),
+        ] {
+            assert_eq!(meant(text).as_deref(), Ok(expected), "{text}");
+        }
+        for bad in [
+            "",
+            "2026-02-29",
+            "2026-13-01",
+            "31.12.2026",
+            "tomorrow",
+            "2026-1-1",
+            "2026-12-31T12:00:00",
+        ] {
+            assert!(bad.parse::<When>().is_err(), "{bad}");
         }
     }
 

@@ -93,6 +93,18 @@ hex_text!(
     16
 );
 
+hex_text!(
+    /// Tells one audit log from another: 64 random bits. It is no secret.
+    LogId,
+    8
+);
+
+hex_text!(
+    /// What chains a line of an audit log to the one before: an HMAC-SHA256 (RFC 2104).
+    LogMac,
+    32
+);
+
 impl Digest {
     /// Hashes bytes.
     pub fn of(bytes: &[u8]) -> Self {

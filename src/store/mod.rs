@@ -5,6 +5,7 @@
 //! writer holds the folder's lock from before it reads until after it saved.
 
 pub mod allowance;
+pub mod audit_log;
 pub mod folder;
 pub mod identity_file;
 pub mod ignore_file;

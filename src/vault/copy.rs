@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::name::{Remark, SecretName, Tag};
 use crate::secret_value::SecretValue;
-use crate::timestamp::{Period, Timestamp};
+use crate::timestamp::Timestamp;
 use crate::vault::import::{Offered, OnConflict, Plan};
+use crate::vault::policy::Policy;
 use crate::vault::secret::{Secret, VersionState};
 use crate::vault::{Author, Environment};
 
@@ -22,7 +23,7 @@ pub struct Copies {
 struct About {
     description: Option<Remark>,
     tags: Vec<Tag>,
-    rotate_every: Option<Period>,
+    policy: Policy,
     expires_at: Option<Timestamp>,
 }
 
@@ -48,7 +49,7 @@ fn taken_apart(secret: Secret) -> Option<(SecretValue, About)> {
     let about = About {
         description: secret.description,
         tags: secret.tags,
-        rotate_every: secret.rotate_every,
+        policy: secret.policy,
         expires_at: current.expires_at,
     };
     Some((current.value?, about))
@@ -81,7 +82,7 @@ impl Environment {
             if plan.added.binary_search(name).is_ok() {
                 secret.description = about.description;
                 secret.tags = about.tags;
-                secret.rotate_every = about.rotate_every;
+                secret.policy = about.policy;
             }
         }
         Ok(plan)

@@ -20,12 +20,23 @@
 //!   "roster": [{ "members": [{ "name": "alice", "recipient": "age1…", "signer": "<Ed25519, base64>",
 //!                              "added_at": "…" }],
 //!                "by": "alice", "at": "…", "signature": "<base64>" }],
+//!   "policy": { "rotate_every": "90d", "keep_versions": 10 },
+//!   "logs": [{ "log": "<64 bits, hexadecimal>", "by": "alice", "line": 120, "mac": "<256 bits, hexadecimal>",
+//!              "at": "…" }],
 //!   "secrets": { "OPENAI_API_KEY": {
-//!       "description": "…", "tags": ["ai"], "rotate_every": "90d",
+//!       "description": "…", "tags": ["ai"], "rotate_every": "30d", "keep_versions": 5,
+//!       "hooks": { "create": { "command": ["./new-key", "--short"], "with": ["ADMIN_TOKEN"], "timeout": "1m" },
+//!                  "verify": { "command": […] }, "revoke": { "command": […] } },
+//!       "rotation": { "id": "<128 bits, hexadecimal>", "started_at": "…", "started_by": "alice", "grace": "1d" },
+//!       "snoozed_until": "…",
 //!       "versions": [
 //!         { "version": 1, "state": "revoked", "created_at": "…", "created_by": "alice",
 //!           "revoked_at": "…", "reason": "leaked", "fingerprint": "<128 bits, hexadecimal>" },
-//!         { "version": 2, "state": "current", "created_at": "…", "created_by": "alice",
+//!         { "version": 2, "state": "previous", "created_at": "…", "created_by": "alice",
+//!           "destroyed_at": "…", "fingerprint": "<128 bits, hexadecimal>" },
+//!         { "version": 3, "state": "previous", "created_at": "…", "created_by": "alice",
+//!           "retire_at": "…", "rotation": "<128 bits, hexadecimal>", "value": "sk-…" },
+//!         { "version": 4, "state": "current", "created_at": "…", "created_by": "alice",
 //!           "expires_at": "…", "value": "sk-…" } ] } } }
 //! ```
 //!
@@ -33,12 +44,20 @@
 //!   first, and holds more than one digest where branches were merged. Of `parents`
 //!   and `ancestors` there are at most 64 each.
 //! - `roster`: see [`crate::vault::roster`]. A member without `signer` reads only.
-//! - `secrets`: no name twice. `description`, `tags` and `rotate_every` may be
-//!   missing.
+//! - `policy` is for secrets that say nothing else themselves; it and its fields may
+//!   be missing. `keep_versions` is 1 to 1,000.
+//! - `logs`: how far audit logs had come, see [`crate::vault::log_head`]; at most 64, no
+//!   log twice. It may be missing.
+//! - `secrets`: no name twice. All but `versions` may be missing.
+//! - `hooks`: see [`crate::vault::rotation`], as for `rotation`, which is there while one
+//!   is under way. A hook has a `command` of at least one word; `with` and `timeout` may
+//!   be missing, and so may `grace`.
 //! - `versions`: numbers count from 1, ascend, and stay below 2^31; at most one is
 //!   `current`; a `revoked` one has `revoked_at` and `fingerprint` (see
-//!   [`Fingerprint`]) and no value, any other none of the two. A `previous` one may
-//!   have lost its value.
+//!   [`Fingerprint`]) and no value. A `previous` one may have lost its value, and then
+//!   may have `destroyed_at` and `fingerprint`. Any other has none of the three.
+//! - `retire_at` and `rotation` stand in a `previous` version together, as long as the
+//!   rotation that replaced it owes it to be given back.
 //! - `value` is text, or `{"base64": "…"}` where the bytes are not UTF-8 or hold
 //!   NUL.
 //! - A `format` that is not known, or a field that is not, is refused by name.
@@ -47,7 +66,12 @@
 //!
 //! # Changes
 //!
-//! `keyvault/1`: the first.
+//! `keyvault/1`: the first. What came later are fields that may be missing: a file
+//! without them is as it always was, and a keyvault that does not know one refuses it
+//! by name.
+//!
+//! - Since the life of a secret is kept: `policy`, `logs`, `keep_versions`, `hooks`,
+//!   `rotation`, `snoozed_until`, `retire_at`, `destroyed_at`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -67,10 +91,13 @@ use crate::seal::digest::{Digest, Fingerprint, ShortDigest};
 use crate::seal::signature::{Domain, Signature, Signer};
 use crate::secret_value::SecretValue;
 use crate::timestamp::{Period, Timestamp};
+use crate::vault::log_head::{self, LogHead};
+use crate::vault::policy::{KeepVersions, Policy};
 use crate::vault::roster::Roster;
-use crate::vault::secret::{Revocation, Secret, SecretVersion, VersionState};
+use crate::vault::rotation::{Hooks, Retirement, Rotation, RotationId};
+use crate::vault::secret::{Destruction, Revocation, Secret, SecretVersion, VersionState};
 use crate::vault::strict::{self, OURS, Strict, ours};
-use crate::vault::{ANCESTORS_MAX, Environment, VaultId};
+use crate::vault::{ANCESTORS_MAX, Changes, Environment, VaultId};
 
 /// The only format there is.
 const FORMAT: &str = "keyvault/1";
@@ -394,6 +421,18 @@ struct Document<S> {
     updated_at: Timestamp,
     updated_by: MemberName,
     roster: Roster,
+    #[serde(
+        default,
+        deserialize_with = "strict::whole",
+        skip_serializing_if = "Policy::is_empty"
+    )]
+    policy: Policy,
+    #[serde(
+        default,
+        deserialize_with = "log_head::each_once",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    logs: Vec<LogHead>,
     secrets: S,
 }
 
@@ -420,6 +459,30 @@ struct WrittenSecret<V> {
         skip_serializing_if = "Option::is_none"
     )]
     rotate_every: Option<Period>,
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    keep_versions: Option<KeepVersions>,
+    #[serde(
+        default,
+        deserialize_with = "strict::whole",
+        skip_serializing_if = "Hooks::is_empty"
+    )]
+    hooks: Hooks,
+    #[serde(
+        default,
+        deserialize_with = "strict::part",
+        skip_serializing_if = "Option::is_none"
+    )]
+    rotation: Option<Box<Rotation>>,
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    snoozed_until: Option<Timestamp>,
     versions: V,
 }
 
@@ -438,6 +501,24 @@ struct WrittenVersion<V> {
         skip_serializing_if = "Option::is_none"
     )]
     expires_at: Option<Timestamp>,
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    retire_at: Option<Timestamp>,
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    rotation: Option<RotationId>,
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    destroyed_at: Option<Timestamp>,
     #[serde(
         default,
         deserialize_with = "strict::present",
@@ -623,6 +704,8 @@ impl<'a> From<&'a Environment> for Document<SecretsToWrite<'a>> {
             updated_at: environment.updated_at,
             updated_by: environment.updated_by.clone(),
             roster: environment.roster.clone(),
+            policy: environment.policy,
+            logs: environment.logs.clone(),
             secrets: SecretsToWrite(&environment.secrets),
         }
     }
@@ -639,8 +722,10 @@ impl From<Document<ReadSecrets>> for Environment {
             updated_at: document.updated_at,
             updated_by: document.updated_by,
             roster: document.roster,
+            policy: document.policy,
+            logs: document.logs,
             secrets: document.secrets.0,
-            changed: false,
+            changes: Changes::default(),
         }
     }
 }
@@ -650,7 +735,11 @@ impl<'a> From<&'a Secret> for WrittenSecret<Vec<WrittenVersion<ValueToWrite<'a>>
         Self {
             description: secret.description.clone(),
             tags: secret.tags.clone(),
-            rotate_every: secret.rotate_every,
+            rotate_every: secret.policy.rotate_every,
+            keep_versions: secret.policy.keep_versions,
+            hooks: secret.hooks.clone(),
+            rotation: secret.rotation.clone(),
+            snoozed_until: secret.snoozed_until,
             versions: secret.versions.iter().map(WrittenVersion::from).collect(),
         }
     }
@@ -658,16 +747,22 @@ impl<'a> From<&'a Secret> for WrittenSecret<Vec<WrittenVersion<ValueToWrite<'a>>
 
 impl<'a> From<&'a SecretVersion> for WrittenVersion<ValueToWrite<'a>> {
     fn from(version: &'a SecretVersion) -> Self {
-        let revocation = version.revocation.as_ref();
+        let (revocation, destruction) = (&version.revocation, &version.destruction);
+        let (revocation, destruction) = (revocation.as_ref(), destruction.as_ref());
+        let retirement = version.retirement.as_ref();
+        let fingerprint = revocation.map(|record| record.fingerprint);
         Self {
             version: version.number,
             state: version.state,
             created_at: version.created_at,
             created_by: version.created_by.clone(),
             expires_at: version.expires_at,
+            retire_at: retirement.map(|owed| owed.at),
+            rotation: retirement.map(|owed| owed.rotation),
+            destroyed_at: destruction.map(|record| record.at),
             revoked_at: revocation.map(|record| record.at),
             reason: revocation.and_then(|record| record.reason.clone()),
-            fingerprint: revocation.map(|record| record.fingerprint),
+            fingerprint: fingerprint.or(destruction.map(|record| record.fingerprint)),
             value: version.value.as_ref().map(ValueToWrite),
         }
     }
@@ -678,7 +773,13 @@ impl From<WrittenSecret<ReadVersions>> for Secret {
         Self {
             description: secret.description,
             tags: secret.tags,
-            rotate_every: secret.rotate_every,
+            policy: Policy {
+                rotate_every: secret.rotate_every,
+                keep_versions: secret.keep_versions,
+            },
+            hooks: secret.hooks,
+            rotation: secret.rotation,
+            snoozed_until: secret.snoozed_until,
             versions: secret.versions.0,
         }
     }
@@ -688,20 +789,43 @@ impl TryFrom<WrittenVersion<ReadValue>> for SecretVersion {
     type Error = &'static str;
 
     fn try_from(version: WrittenVersion<ReadValue>) -> Result<Self, Self::Error> {
-        let revoked = version.state == VersionState::Revoked;
-        let revocation = match (revoked, version.revoked_at, version.fingerprint) {
-            (true, Some(at), Some(fingerprint)) => Some(Box::new(Revocation {
-                at,
-                reason: version.reason,
-                fingerprint,
-            })),
-            (false, None, None) if version.reason.is_none() => None,
-            _ => return Err("a version whose record does not fit its state"),
+        const MISFIT: &str = "a version whose record does not fit its state";
+        let (state, fingerprint) = (version.state, version.fingerprint);
+        let (revocation, destruction) = match (state, version.revoked_at, version.destroyed_at) {
+            (VersionState::Revoked, Some(at), None) => {
+                let (reason, fingerprint) = (version.reason, fingerprint.ok_or(MISFIT)?);
+                let revocation = Revocation {
+                    at,
+                    reason,
+                    fingerprint,
+                };
+                (Some(Box::new(revocation)), None)
+            }
+            (VersionState::Previous, None, Some(at)) if version.reason.is_none() => {
+                let fingerprint = fingerprint.ok_or(MISFIT)?;
+                (None, Some(Box::new(Destruction { at, fingerprint })))
+            }
+            (VersionState::Revoked, ..) => return Err(MISFIT),
+            (_, None, None) if version.reason.is_none() && fingerprint.is_none() => (None, None),
+            _ => return Err(MISFIT),
         };
-        match (version.state, &version.value) {
+        let retirement = match (state, version.retire_at, version.rotation) {
+            (_, None, None) => None,
+            (VersionState::Previous, Some(at), Some(rotation)) => {
+                Some(Box::new(Retirement { at, rotation }))
+            }
+            _ => return Err("a version with a rotation that does not fit its state"),
+        };
+        match (state, &version.value) {
             (VersionState::Revoked, Some(_)) => return Err("a revoked version with a value"),
             (VersionState::Current | VersionState::Pending, None) => {
                 return Err("a version without a value");
+            }
+            (_, Some(_)) if destruction.is_some() => {
+                return Err("a destroyed version with a value");
+            }
+            (_, None) if retirement.is_some() => {
+                return Err("a version that is to be given back, without a value");
             }
             _ => {}
         }
@@ -711,7 +835,9 @@ impl TryFrom<WrittenVersion<ReadValue>> for SecretVersion {
             created_at: version.created_at,
             created_by: version.created_by,
             expires_at: version.expires_at,
+            retirement,
             revocation,
+            destruction,
             value: version.value.map(|value| value.0),
         })
     }
@@ -864,7 +990,7 @@ mod tests {
             secret.versions[2].value.as_ref().expect("a value").expose(),
             [0, 255]
         );
-        assert_eq!(secret.rotate_every, "90d".parse().ok());
+        assert_eq!(secret.policy.rotate_every, "90d".parse().ok());
         // Nothing of it is dropped when it is written again.
         let again = document_text(&Plaintext::sign(&environment, &alice.signer));
         let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
@@ -928,10 +1054,13 @@ mod tests {
     fn each_thing_is_read_in_its_one_form() {
         let alice = alice();
         let head = document_text(&Plaintext::sign(&found(&alice), &alice.signer));
-        let secrets = r#""secrets":{"A":{"description":"for the bot","tags":["ai"],"rotate_every":"90d","versions":[
-            {"version":1,"state":"previous","created_at":"2026-11-22T12:00:00Z","created_by":"alice","expires_at":"2027-01-01T00:00:00Z"}]}}}"#;
-        let good = head.replace(r#""secrets":{}}"#, &secrets.replace('\n', " "));
-        assert!(signed(&good, &alice.signer).verify().is_ok());
+        let good = head.replace(r#""secrets":{}}"#, &FULL.replace('\n', " "));
+        let plaintext = signed(&good, &alice.signer);
+        let (read, _) = plaintext.verify().expect("sound");
+        let written: Value =
+            serde_json::from_str(&document_text(&Plaintext::sign(&read, &alice.signer)))
+                .expect("JSON");
+        assert_eq!(Some(written), serde_json::from_str(&good).ok());
         let good: Value = serde_json::from_str(&good).expect("JSON");
         let fault = |place: &str, form: Value| {
             let mut document = good.clone();
@@ -961,22 +1090,54 @@ mod tests {
     }
 
     /// Where the structs of a document are, with their fields in order.
-    const STRUCTS: [(&str, &str); 5] = [
+    const STRUCTS: [(&str, &str); 10] = [
         (
             "",
-            "format vault environment revision parents ancestors updated_at updated_by roster secrets",
+            "format vault environment revision parents ancestors updated_at updated_by roster policy logs secrets",
         ),
+        ("/policy", "rotate_every keep_versions"),
+        ("/logs/0", "log by line mac at"),
         ("/roster/0", "members by at signature"),
         ("/roster/0/members/0", "name recipient signer added_at"),
-        ("/secrets/A", "description tags rotate_every versions"),
+        (
+            "/secrets/A",
+            "description tags rotate_every keep_versions hooks rotation snoozed_until versions",
+        ),
+        ("/secrets/A/hooks", "create"),
+        ("/secrets/A/hooks/create", "command with timeout"),
+        ("/secrets/A/rotation", "id started_at started_by grace"),
         (
             "/secrets/A/versions/0",
             "version state created_at created_by expires_at",
         ),
     ];
 
+    /// What may stand behind the head of a document, with all that may be missing.
+    const FULL: &str = r#""policy":{"rotate_every":"90d","keep_versions":10},
+        "logs":[{"log":"0011223344556677","by":"alice","line":7,"mac":"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff","at":"2026-11-22T12:00:00Z"}],
+        "secrets":{"A":{"description":"for the bot","tags":["ai"],"rotate_every":"90d","keep_versions":5,
+        "hooks":{"create":{"command":["./new key"],"with":["B"],"timeout":"1m"}},
+        "rotation":{"id":"00112233445566778899aabbccddeeff","started_at":"2026-11-22T12:00:00Z","started_by":"alice","grace":"1d"},
+        "snoozed_until":"2027-01-01T00:00:00Z","versions":[
+        {"version":1,"state":"previous","created_at":"2026-11-22T12:00:00Z","created_by":"alice","expires_at":"2027-01-01T00:00:00Z"},
+        {"version":2,"state":"previous","created_at":"2026-11-22T12:00:00Z","created_by":"alice","destroyed_at":"2027-01-01T00:00:00Z","fingerprint":"00112233445566778899aabbccddeeff"},
+        {"version":3,"state":"previous","created_at":"2026-11-22T12:00:00Z","created_by":"alice","retire_at":"2027-01-01T00:00:00Z","rotation":"00112233445566778899aabbccddeeff","value":"made-up"},
+        {"version":4,"state":"revoked","created_at":"2026-11-22T12:00:00Z","created_by":"alice","revoked_at":"2027-01-01T00:00:00Z","reason":"leaked","fingerprint":"00112233445566778899aabbccddeeff"}]}}}"#;
+
     /// Fields that may be missing.
-    const OPTIONAL: [&str; 5] = [
+    const OPTIONAL: [&str; 17] = [
+        "/policy",
+        "/policy/rotate_every",
+        "/policy/keep_versions",
+        "/logs",
+        "/secrets/A/keep_versions",
+        "/secrets/A/hooks",
+        "/secrets/A/hooks/create",
+        "/secrets/A/hooks/create/with",
+        "/secrets/A/hooks/create/timeout",
+        "/secrets/A/rotation",
+        "/secrets/A/rotation/grace",
+        "/secrets/A/snoozed_until",
         "/roster/0/members/0/signer",
         "/secrets/A/description",
         "/secrets/A/tags",
@@ -1023,6 +1184,12 @@ mod tests {
 
         let fingerprint = r#""fingerprint":"00112233445566778899aabbccddeeff""#;
         let revoked = r#""state":"revoked","revoked_at":"2026-11-22T12:00:00Z""#;
+        let owed =
+            r#""retire_at":"2026-11-22T12:00:00Z","rotation":"00112233445566778899aabbccddeeff""#;
+        let log = format!(
+            r#"{{"log":"0011223344556677","by":"alice","line":7,"mac":"{mac}","at":"2026-11-22T12:00:00Z"}}"#,
+            mac = Digest::of(b""),
+        );
         let bad = [
             one(""),
             one(&format!("{current},{current}")),
@@ -1039,6 +1206,31 @@ mod tests {
             one(&version(&format!(
                 r#""state":"current","value":"made-up",{fingerprint}"#
             ))),
+            one(&version(&format!(
+                r#""state":"previous","value":"made-up","destroyed_at":"2026-11-22T12:00:00Z",{fingerprint}"#
+            ))),
+            one(&version(
+                r#""state":"previous","destroyed_at":"2026-11-22T12:00:00Z""#,
+            )),
+            one(&version(&format!(
+                r#"{revoked},{fingerprint},"destroyed_at":"2026-11-22T12:00:00Z""#
+            ))),
+            one(&version(r#""state":"previous","reason":"leaked""#)),
+            one(&version(r#""state":"current","value":"made-up",{owed}"#).replace("{owed}", owed)),
+            one(&version(r#""state":"previous",{owed}"#).replace("{owed}", owed)),
+            one(&version(
+                r#""state":"previous","value":"made-up","retire_at":"2026-11-22T12:00:00Z""#,
+            )),
+            with(r#""A":{"keep_versions":0,"versions":[{current}]}"#)
+                .replace("{current}", &current),
+            with(r#""A":{"hooks":{"create":{"command":[]}},"versions":[{current}]}"#)
+                .replace("{current}", &current),
+            with(r#""A":{"hooks":{"create":{"command":["a\u0000"]}},"versions":[{current}]}"#)
+                .replace("{current}", &current),
+            head.replace(
+                r#""secrets":{}"#,
+                &format!(r#""logs":[{log},{log}],"secrets":{{}}"#),
+            ),
             one(&version(r#""state":"current","value":{"base64":"A"}"#)),
             one(&version(r#""state":"current","value":{"base32":"AA"}"#)),
             one(&version(r#""state":"current","value":7"#)),

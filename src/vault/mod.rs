@@ -11,7 +11,10 @@ pub mod copy;
 pub mod document;
 pub mod import;
 pub mod layers;
+pub mod log_head;
+pub mod policy;
 pub mod roster;
+pub mod rotation;
 pub mod secret;
 pub mod selection;
 mod strict;
@@ -28,7 +31,10 @@ use crate::seal::digest::{Digest, Fingerprint, ShortDigest, hex_text};
 use crate::seal::signature::{Signer, SignerKey};
 use crate::secret_value::SecretValue;
 use crate::timestamp::Timestamp;
+use crate::vault::log_head::LogHead;
+use crate::vault::policy::Policy;
 use crate::vault::roster::{Member, Roster, Scope};
+use crate::vault::rotation::Hooks;
 use crate::vault::secret::{Revocation, Secret, SecretVersion, VersionSelector, VersionState};
 
 /// How many earlier states an environment remembers. Someone who was away for
@@ -69,10 +75,23 @@ pub struct Environment {
     pub updated_by: MemberName,
     /// Who may open and write it.
     pub roster: Roster,
+    /// What is wanted of secrets that say nothing else themselves.
+    pub policy: Policy,
+    /// How far members' audit logs had come.
+    pub logs: Vec<LogHead>,
     /// The secrets by name.
     pub secrets: BTreeMap<SecretName, Secret>,
-    /// Whether anything was changed since it was read.
-    changed: bool,
+    /// What was changed since it was read.
+    changes: Changes,
+}
+
+/// What was changed in an environment.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Something that belongs to no secret, or the whole is new.
+    whole: bool,
+    /// The secrets.
+    secrets: BTreeSet<SecretName>,
 }
 
 /// A secret to be added.
@@ -178,14 +197,29 @@ impl Environment {
             updated_at,
             updated_by,
             roster,
+            policy: Policy::default(),
+            logs: Vec::new(),
             secrets: BTreeMap::new(),
-            changed: true,
+            changes: Changes {
+                whole: true,
+                secrets: BTreeSet::new(),
+            },
         }
     }
 
     /// Tells whether there is anything to save.
     pub fn is_changed(&self) -> bool {
-        self.changed
+        self.changes.whole || !self.changes.secrets.is_empty()
+    }
+
+    /// Returns the secrets that were changed, or removed, since it was read.
+    pub fn changed_secrets(&self) -> impl Iterator<Item = &SecretName> {
+        self.changes.secrets.iter()
+    }
+
+    /// Notes that a secret was changed.
+    fn touch(&mut self, name: &SecretName) {
+        self.changes.secrets.insert(name.clone());
     }
 
     /// Returns what its roster belongs to.
@@ -269,11 +303,14 @@ impl Environment {
         let secret = Secret {
             description: new.description,
             tags: new.tags,
-            rotate_every: None,
+            policy: Policy::default(),
+            hooks: Hooks::default(),
+            rotation: None,
+            snoozed_until: None,
             versions,
         };
+        self.touch(&new.name);
         self.secrets.insert(new.name, secret);
-        self.changed = true;
         added
     }
 
@@ -337,7 +374,7 @@ impl Environment {
         let newest = versions.last().map_or(0, |newest| newest.number);
         let (version, empty) = (newest + 1, value.is_empty());
         versions.push(current_version(version, value, author));
-        self.changed = true;
+        self.touch(name);
         Ok(Rotated {
             name: name.clone(),
             environment,
@@ -380,7 +417,9 @@ impl Environment {
                 versions.push(version.number);
             }
         }
-        self.changed |= !versions.is_empty();
+        if !versions.is_empty() {
+            self.touch(name);
+        }
         Ok(Revoked {
             name: name.clone(),
             environment: self.name.clone(),
@@ -439,7 +478,7 @@ impl Environment {
     pub fn remove(&mut self, name: &SecretName) -> Result<Removed> {
         let removed = self.secrets.remove(name);
         let removed = removed.ok_or_else(|| self.unknown(name))?;
-        self.changed = true;
+        self.touch(name);
         Ok(Removed {
             name: name.clone(),
             environment: self.name.clone(),
@@ -475,7 +514,9 @@ fn current_version(number: u32, value: SecretValue, author: Author<'_>) -> Secre
         created_at: author.now,
         created_by: author.name.clone(),
         expires_at: None,
+        retirement: None,
         revocation: None,
+        destruction: None,
         value: Some(value),
     }
 }
@@ -511,7 +552,7 @@ mod tests {
             founder,
             &signer,
         );
-        environment.changed = false;
+        environment.changes = Changes::default();
         environment
     }
 
@@ -681,7 +722,7 @@ mod tests {
         let mut dev = environment();
         add(&mut dev, "A", "one").expect("added");
         revoke(&mut dev, "A").expect("revoked");
-        dev.changed = false;
+        dev.changes = Changes::default();
         assert_eq!(revoked(&mut dev, "A"), [0; 0]);
         assert!(!dev.is_changed());
     }
@@ -718,7 +759,7 @@ mod tests {
         rotate(&mut dev, "A", "two").expect("rotated");
         revoke(&mut dev, "A@1").expect("revoked");
         let before = states(&dev, "A");
-        dev.changed = false;
+        dev.changes = Changes::default();
 
         assert!(add(&mut dev, "A", "three").is_err(), "it is there");
         assert!(add(&mut dev, "B", "one").is_err(), "it was revoked");
@@ -743,7 +784,7 @@ mod tests {
         ];
         let mut dev = environment();
         for change in changes {
-            dev.changed = false;
+            dev.changes = Changes::default();
             assert!(change(&mut dev) && dev.is_changed());
         }
     }

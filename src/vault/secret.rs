@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::name::{EnvironmentName, MemberName, NameRule, Remark, SecretName, Tag};
 use crate::seal::digest::Fingerprint;
 use crate::secret_value::SecretValue;
-use crate::timestamp::{Period, Timestamp};
+use crate::timestamp::Timestamp;
+use crate::vault::policy::Policy;
+use crate::vault::rotation::{Hooks, Retirement, Rotation};
 
 /// What a version is for, in the words of AWS Secrets Manager and Vault KV v2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +51,13 @@ pub struct SecretVersion {
     pub created_by: MemberName,
     /// From when on it is not served.
     pub expires_at: Option<Timestamp>,
+    /// What is owed to it, if it was replaced in a rotation: a previous one has it.
+    pub retirement: Option<Box<Retirement>>,
     /// What is left of it after it was revoked.
     pub revocation: Option<Box<Revocation>>,
+    /// What is left of a previous one whose value was destroyed because newer ones
+    /// took its place.
+    pub destruction: Option<Box<Destruction>>,
     /// The plaintext, unless it was destroyed.
     pub value: Option<SecretValue>,
 }
@@ -63,11 +70,12 @@ impl SecretVersion {
     }
 
     /// Returns what its value is known by in the vault of this id, also after it
-    /// was revoked; nothing if it was destroyed in another way.
+    /// was destroyed, unless it was so without a record.
     pub fn fingerprint(&self, vault: &[u8]) -> Option<Fingerprint> {
-        match &self.revocation {
-            Some(record) => Some(record.fingerprint),
-            None => Some(Fingerprint::of(self.value.as_ref()?, vault)),
+        match (&self.revocation, &self.destruction) {
+            (Some(record), _) => Some(record.fingerprint),
+            (None, Some(record)) => Some(record.fingerprint),
+            (None, None) => Some(Fingerprint::of(self.value.as_ref()?, vault)),
         }
     }
 }
@@ -83,6 +91,15 @@ pub struct Revocation {
     pub fingerprint: Fingerprint,
 }
 
+/// The record of a version whose value was destroyed, and which was not revoked.
+#[derive(Debug)]
+pub struct Destruction {
+    /// When that was.
+    pub at: Timestamp,
+    /// What its value is known by, should it have to be revoked yet.
+    pub fingerprint: Fingerprint,
+}
+
 /// A named secret with all its versions, oldest first.
 #[derive(Debug)]
 pub struct Secret {
@@ -90,8 +107,14 @@ pub struct Secret {
     pub description: Option<Remark>,
     /// What it is filed under.
     pub tags: Vec<Tag>,
-    /// How often it should get a new value.
-    pub rotate_every: Option<Period>,
+    /// How often it should get a new value, and how many are kept.
+    pub policy: Policy,
+    /// The commands that do the steps of a rotation.
+    pub hooks: Hooks,
+    /// The rotation that is under way.
+    pub rotation: Option<Box<Rotation>>,
+    /// Until when `status` does not name it.
+    pub snoozed_until: Option<Timestamp>,
     /// The versions, oldest first, at least one.
     pub versions: Vec<SecretVersion>,
 }
@@ -304,6 +327,8 @@ mod tests {
             created_at: at,
             created_by: "alice".parse().expect("a name"),
             expires_at: None,
+            retirement: None,
+            destruction: None,
             revocation: revoked.then(|| {
                 let fingerprint = Fingerprint::of(&value, b"vault");
                 Box::new(Revocation {
@@ -324,7 +349,10 @@ mod tests {
         Secret {
             description: None,
             tags: Vec::new(),
-            rotate_every: None,
+            policy: Policy::default(),
+            hooks: Hooks::default(),
+            rotation: None,
+            snoozed_until: None,
             versions,
         }
     }

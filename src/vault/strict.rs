@@ -54,6 +54,32 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
+/// Reads a struct that may be missing, and is there, from a map alone.
+///
+/// # Errors
+///
+/// What reading it says.
+pub fn part<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Strict::deserialize(deserializer).map(|Strict(part)| Some(part))
+}
+
+/// Reads a struct that may be missing, from a map alone.
+///
+/// # Errors
+///
+/// What reading it says.
+pub fn whole<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Strict::deserialize(deserializer).map(|Strict(whole)| whole)
+}
+
 /// Reads what is counted from 1 and has not come beyond `MAX`.
 ///
 /// # Errors

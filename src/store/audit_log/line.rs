@@ -1,0 +1,71 @@
+//! One line of the audit log: who used what, when and from where. Never a value.
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::{EnvironmentName, Remark};
+use crate::timestamp::Timestamp;
+
+/// A line, without the MAC that stands behind it. Its JSON is what `audit export` gives
+/// out: fields are added, and none is changed or taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Counts from 1, through all files of the log.
+    pub line: u64,
+    /// When it was written.
+    pub time: Timestamp,
+    /// The subcommand, as in `get` or `env copy`.
+    pub command: String,
+    /// The environments that it worked on, the last one winning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<EnvironmentName>,
+    /// The secrets, as `NAME` or `NAME@3`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// How it went.
+    pub outcome: Outcome,
+    /// Why it did not go well, in one word that stays the same, as `expired`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What was allowed that is not so by itself, as `expired`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
+    /// The recipient of the identity; none where it could not be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// The process.
+    pub pid: u32,
+    /// The program that `exec` becomes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// The programs that started keyvault, the nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<String>,
+    /// The terminal, as `/dev/pts/3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tty: Option<String>,
+    /// The working folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// The coding agent that it runs under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The CI system that it runs under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ci: Option<String>,
+    /// Why, in the words of whoever did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Remark>,
+}
+
+/// How a use went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was allowed; written before anything is given out or changed.
+    Ok,
+    /// It was refused: a value that is not served, an identity that is not let in, a
+    /// file that is not believed.
+    Refused,
+    /// It was allowed and failed after all.
+    Failed,
+}

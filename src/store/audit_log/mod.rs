@@ -1,0 +1,3 @@
+//! The audit log of a vault on this machine: one JSON line per use, in the state folder.
+
+pub mod line;
