@@ -6,8 +6,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::timestamp::Period;
+use crate::timestamp::{Period, Timestamp};
+use crate::vault::secret::Secret;
 use crate::vault::strict;
+
+/// How long before its date a value counts as expiring: time enough to get a new one
+/// where a person has to ask another, holidays included.
+pub const EXPIRES_SOON: Period = Period::from_seconds(14 * 24 * 60 * 60);
 
 /// What is wanted of a secret, or of every secret of an environment that says nothing
 /// else itself.
@@ -42,6 +47,16 @@ impl Policy {
             rotate_every: self.rotate_every.or(default.rotate_every),
             keep_versions: self.keep_versions.or(default.keep_versions),
         }
+    }
+}
+
+impl Secret {
+    /// Tells when it is due for a new value: when its current version has been there
+    /// for its period, or that of `default` where it has none of its own. Without a
+    /// period, or a version in use, it is never due.
+    pub fn due_at(&self, default: Policy) -> Option<Timestamp> {
+        let every = self.policy.or(default).rotate_every?;
+        Some(self.current()?.created_at.after(every))
     }
 }
 
@@ -111,6 +126,9 @@ impl<'de> Deserialize<'de> for KeepVersions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret_value::SecretValue;
+    use crate::vault::rotation::Hooks;
+    use crate::vault::secret::{SecretVersion, VersionState};
 
     #[test]
     fn a_number_of_versions_is_1_to_1000() {
@@ -132,5 +150,65 @@ mod tests {
         let own = of(Some("30d"), None);
         assert_eq!(own.or(of(Some("90d"), Some(5))), of(Some("30d"), Some(5)));
         assert!(!own.is_empty() && Policy::default().is_empty());
+    }
+
+    fn secret(state: VersionState, created_at: &str, every: Option<&str>) -> Secret {
+        let value = SecretValue::from_text("made-up".to_owned());
+        Secret {
+            description: None,
+            tags: Vec::new(),
+            policy: Policy {
+                rotate_every: every.map(|every| every.parse().expect("a period")),
+                keep_versions: None,
+            },
+            hooks: Hooks::default(),
+            rotation: None,
+            snoozed_until: None,
+            versions: vec![SecretVersion {
+                number: 1,
+                state,
+                created_at: created_at.parse().expect("a time"),
+                created_by: "alice".parse().expect("a name"),
+                expires_at: None,
+                retirement: None,
+                revocation: None,
+                destruction: None,
+                value: Some(value),
+            }],
+        }
+    }
+
+    #[test]
+    fn a_secret_is_due_a_period_after_its_version_was_made() {
+        use VersionState::{Current, Pending, Previous};
+        let default = Policy {
+            rotate_every: "90d".parse().ok(),
+            keep_versions: None,
+        };
+        let due = |state, created_at: &str, every, default| {
+            let due = secret(state, created_at, every).due_at(default);
+            due.map(|at| at.to_string())
+        };
+        for (created_at, every, expected) in [
+            // Clocks go forward in Europe and America: a day has 24 hours all the same.
+            ("2026-03-28T12:00:00Z", "1d", "2026-03-29T12:00:00Z"),
+            ("2026-03-08T06:59:59Z", "24h", "2026-03-09T06:59:59Z"),
+            // And back.
+            ("2026-10-24T12:00:00Z", "2d", "2026-10-26T12:00:00Z"),
+            // A leap day, the lack of one, and a year's end.
+            ("2028-02-28T12:00:00Z", "1d", "2028-02-29T12:00:00Z"),
+            ("2027-02-28T12:00:00Z", "1d", "2027-03-01T12:00:00Z"),
+            ("2100-02-28T12:00:00Z", "1d", "2100-03-01T12:00:00Z"),
+            ("2026-12-31T23:59:59Z", "1s", "2027-01-01T00:00:00Z"),
+        ] {
+            let found = due(Current, created_at, Some(every), default);
+            assert_eq!(found.as_deref(), Some(expected), "{created_at} {every}");
+        }
+        let at = "2026-01-01T00:00:00Z";
+        let found = due(Current, at, None, default);
+        assert_eq!(found.as_deref(), Some("2026-04-01T00:00:00Z"));
+        assert_eq!(due(Current, at, None, Policy::default()), None);
+        assert_eq!(due(Pending, at, Some("1d"), default), None);
+        assert_eq!(due(Previous, at, Some("1d"), default), None);
     }
 }
