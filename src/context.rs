@@ -13,7 +13,7 @@ pub mod import;
 pub mod migration;
 pub mod plaintext;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,7 @@ use crate::store::session;
 use crate::store::{ExpectedVault, Notice, OpenedFile, Saving, VaultStore};
 use crate::timestamp::Timestamp;
 use crate::ui::Ui;
+use crate::vault::clock::Clock;
 use crate::vault::layers::Layers;
 use crate::vault::roster::Member;
 use crate::vault::secret::Secret;
@@ -75,6 +76,10 @@ pub struct Context {
     core_limit: CoreLimit,
     folders: OnceCell<Option<Folders>>,
     identity: OnceCell<Identity>,
+    /// When the newest save was made that was seen.
+    newest_save: Cell<Option<Timestamp>>,
+    /// Whether it was said that the clock is odd.
+    is_clock_doubted: Cell<bool>,
     /// The news that were told.
     told: RefCell<Vec<String>>,
 }
@@ -89,13 +94,41 @@ impl Context {
             core_limit,
             folders: OnceCell::new(),
             identity: OnceCell::new(),
+            newest_save: Cell::default(),
+            is_clock_doubted: Cell::default(),
             told: RefCell::default(),
         }
     }
 
-    /// Reads the clock.
+    /// Returns the time by which dates are judged: not one before the newest save that
+    /// was seen, once an environment was opened.
     pub fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    /// Returns the clock, with the newest save that was seen.
+    pub fn clock(&self) -> Clock {
+        Clock::new(self.system_time()).knowing(self.newest_save.get())
+    }
+
+    /// Reads the machine's clock, right or wrong.
+    pub fn system_time(&self) -> Timestamp {
         Timestamp::from_system(SystemTime::now())
+    }
+
+    /// Notes when a save was made that was seen, and says what is odd about the clock.
+    fn note_save(&self, made: Option<Timestamp>) {
+        self.newest_save.set(self.newest_save.get().max(made));
+        if let Some(oddity) = self.clock().oddity()
+            && !self.is_clock_doubted.replace(true)
+        {
+            let clock = self.clock();
+            let by = match clock.now() {
+                now if now == clock.system() => String::new(),
+                now => format!("; dates are judged as of {now}"),
+            };
+            self.ui.warn(&format!("{oddity}{by}"));
+        }
     }
 
     /// Returns the value of a variable that a command was told to read, empty or not.
@@ -454,6 +487,7 @@ impl Context {
         let opened =
             store.read_environment(name, self.identity()?, expected.as_ref(), &mut notices)?;
         self.tell(store, notices);
+        self.note_save(opened.newest_save);
         Ok(opened)
     }
 
@@ -471,7 +505,8 @@ impl Context {
         if store.is_large(name)? {
             let expected = self.expected_vault()?;
             let found = store.seek(name, secret, self.identity()?, expected.as_ref());
-            if let Some(secret) = found {
+            if let Some((secret, newest_save)) = found {
+                self.note_save(newest_save);
                 return Ok(secret);
             }
         }
@@ -515,7 +550,7 @@ impl Context {
         let (member, signer) = writer(&environment, identity)?;
         let author = Author {
             name: &member.name,
-            now: self.now(),
+            now: self.system_time(),
         };
         let outcome = change(&mut environment, author)?;
         if environment.is_changed() {
@@ -544,6 +579,7 @@ impl Context {
         founder: Option<MemberName>,
     ) -> Result<Founded> {
         let identity = self.identity()?;
+        self.note_save(None);
         let lock = store.lock(&mut || self.note_waiting())?;
         if founding == Founding::Vault && !store.environments()?.is_empty() {
             let path = store.path().to_owned();
@@ -567,7 +603,7 @@ impl Context {
             name: founder.clone(),
             recipient,
             signer: Some(signer.public()),
-            added_at: self.now(),
+            added_at: self.system_time(),
         };
         let environment = Environment::found(vault, name.clone(), member, &signer);
         let mut notices = Vec::new();

@@ -159,15 +159,15 @@ impl Context {
         passphrase: Option<&Passphrase>,
     ) -> SecretValue {
         match passphrase {
-            Some(passphrase) => identity.to_locked_file(passphrase, self.now()),
-            None => identity.to_file(self.now()),
+            Some(passphrase) => identity.to_locked_file(passphrase, self.system_time()),
+            None => identity.to_file(self.system_time()),
         }
     }
 
     /// Keeps an identity whose passphrase was given just now, if the kernel does.
     fn remember(&self, contents: &SecretValue, identity: &Identity, protected: bool) {
         if protected {
-            let (id, now) = (CacheId::of(contents.expose()), self.now());
+            let (id, now) = (CacheId::of(contents.expose()), self.system_time());
             let _ = session::remember(id, &identity.to_text(), Term::Usual.lease(now), now);
         }
     }
@@ -214,7 +214,7 @@ impl Context {
         if let IdentityFile::Open(_) = found.parsed {
             return Ok(Protection::None);
         }
-        let remembered = session::recall(CacheId::of(&found.contents), self.now());
+        let remembered = session::recall(CacheId::of(&found.contents), self.system_time());
         let remembered = remembered.map_err(|error| Error::NoSessionCache {
             what: error.to_string(),
         })?;
@@ -313,7 +313,7 @@ impl Context {
             IdentityFile::Locked(locked) => locked,
         };
         let id = CacheId::of(&contents);
-        let recalled = || match session::recall(id, self.now()) {
+        let recalled = || match session::recall(id, self.system_time()) {
             Ok(Some(found)) if term.is_none() => Identity::from_text(&found.text),
             _ => None,
         };
@@ -338,7 +338,7 @@ impl Context {
         let passphrase = self.passphrase_of(&origin, source)?;
         let identity = unlock(&locked, &passphrase, &origin)?;
         // Only now: somebody had to type.
-        let now = self.now();
+        let now = self.system_time();
         let lease = term.unwrap_or(Term::Usual).lease(now);
         if let Err(error) = session::remember(id, &identity.to_text(), lease, now) {
             let what = error.to_string();

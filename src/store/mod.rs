@@ -33,6 +33,7 @@ use crate::seal::signature::{Signer, SignerKey};
 use crate::seal::{self, Envelope, Unopened};
 use crate::store::folder::{Folder, Lock, Unread};
 use crate::store::pin::{BadPin, Membership, Pin, Pins, Sighting, Verdict};
+use crate::timestamp::Timestamp;
 use crate::vault::document::{Plaintext, Seeker};
 use crate::vault::secret::Secret;
 use crate::vault::{Environment, VaultId};
@@ -74,6 +75,8 @@ pub struct OpenedFile {
     environment: Option<Environment>,
     /// How its roster stands to the pinned one.
     membership: Membership,
+    /// When the newest save of this environment was made that this machine has seen.
+    pub newest_save: Option<Timestamp>,
 }
 
 /// The vault that a caller knows beforehand.
@@ -387,6 +390,7 @@ impl VaultStore {
                 plaintext,
                 environment: None,
                 membership: Membership::Continued,
+                newest_save: pin.updated_at,
             });
         }
         let (environment, links) = self.verify(name, &plaintext)?;
@@ -440,10 +444,12 @@ impl VaultStore {
         {
             notices.push(Notice::Unpinned { error });
         }
+        let seen_before = pin.and_then(|pin| pin.updated_at);
         Ok(OpenedFile {
             digest,
             path,
             plaintext,
+            newest_save: seen_before.max(Some(environment.updated_at)),
             environment: Some(environment),
             membership,
         })
@@ -460,7 +466,7 @@ impl VaultStore {
     }
 
     /// Finds one secret in a file that is the pinned one, and was verified
-    /// when it was pinned. `None` tells nothing: then the file is to be read as a
+    /// when it was pinned, and tells when the newest save that was seen was made. `None` tells nothing: then the file is to be read as a
     /// whole, which has the words for what is wrong with it.
     pub fn seek(
         &self,
@@ -468,7 +474,7 @@ impl VaultStore {
         secret: &SecretName,
         identity: &Identity,
         expected: Option<&ExpectedVault>,
-    ) -> Option<Secret> {
+    ) -> Option<(Secret, Option<Timestamp>)> {
         let pin = self.pin(name).ok()??;
         let is_expected =
             |expected: &ExpectedVault| expected.accepts(pin.vault, pin.founder.as_ref());
@@ -480,7 +486,8 @@ impl VaultStore {
         let overlap = seeker.overlap();
         let look = |window: &[u8], known| seeker.look(window, known);
         let digest = envelope.open_in_windows(identity, overlap, look).ok()?;
-        seeker.into_secret().filter(|_| digest == pin.digest)
+        let secret = seeker.into_secret().filter(|_| digest == pin.digest)?;
+        Some((secret, pin.updated_at))
     }
 
     /// Reads, opens and verifies an environment's file, and tells how it stands

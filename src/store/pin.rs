@@ -17,6 +17,7 @@ use crate::name::EnvironmentName;
 use crate::seal::digest::{Digest, ShortDigest};
 use crate::seal::signature::SignerKey;
 use crate::store::folder::{self, Folder, Unread};
+use crate::timestamp::Timestamp;
 use crate::vault::roster::Member;
 use crate::vault::{ANCESTORS_MAX, Environment, VaultId};
 
@@ -47,6 +48,10 @@ pub struct Pin {
     /// Who signed the first link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub founder: Option<SignerKey>,
+    /// When the newest save was made that was seen: it never goes back, though the
+    /// state may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
     /// Earlier states and branches that were read in a git work tree, and that a
     /// person was told of; each is told once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -106,6 +111,7 @@ impl Pin {
             roster: seen.links.to_vec(),
             members: seen.environment.roster.members().to_vec(),
             founder: seen.environment.founder_key().copied(),
+            updated_at: Some(seen.environment.updated_at),
             noted: Vec::new(),
         }
     }
@@ -331,7 +337,9 @@ impl Pins {
         let name = file_name(&new.environment);
         let now = read(&path.join(&name)).ok().flatten();
         if condition(now.as_ref()) {
-            let mut text = serde_json::to_vec(new).expect("a pin has a JSON form");
+            let mut new = new.clone();
+            new.updated_at = new.updated_at.max(now.and_then(|now| now.updated_at));
+            let mut text = serde_json::to_vec(&new).expect("a pin has a JSON form");
             text.push(b'\n');
             lock.replace(&name, &text)?;
         }

@@ -6,6 +6,7 @@
 //! file with members of its own and is read and written alone.
 
 pub mod attention;
+pub mod clock;
 pub mod compare;
 pub mod copy;
 pub mod document;
