@@ -10,8 +10,9 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::completions::Shell;
 use crate::commands::{
-    add, clipboard_guard, completions, doctor, env, exec, export, get, identity, import, init,
-    list, lock, man, migrate, remove, render, revoke, rotate, shell, status, trust, unlock,
+    add, clipboard_guard, completions, doctor, env, exec, expire, export, get, history, identity,
+    import, init, list, lock, man, migrate, policy, remove, render, revoke, rollback, rotate,
+    shell, status, trust, unlock,
 };
 use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
@@ -171,6 +172,10 @@ enum Command {
     Export(With<export::ExportArgs>),
     Render(With<render::RenderArgs>),
     Rotate(With<rotate::RotateArgs>),
+    History(With<history::HistoryArgs>),
+    Rollback(With<rollback::RollbackArgs>),
+    Expire(With<expire::ExpireArgs>),
+    Policy(With<policy::PolicyArgs>),
     Revoke(With<revoke::RevokeArgs>),
     #[command(visible_alias = "rm", aliases = ["unset", "delete"])]
     Remove(With<remove::RemoveArgs>),
@@ -277,6 +282,10 @@ impl Cli {
             Command::Export(with) => export::run(&with.args, cx),
             Command::Render(with) => render::run(&with.args, cx),
             Command::Rotate(with) => rotate::run(&with.args, cx),
+            Command::History(with) => history::run(&with.args, cx),
+            Command::Rollback(with) => rollback::run(&with.args, cx),
+            Command::Expire(with) => expire::run(&with.args, cx),
+            Command::Policy(with) => policy::run(&with.args, cx),
             Command::Revoke(with) => revoke::run(&with.args, cx),
             Command::Remove(with) => remove::run(&with.args, cx),
             Command::Env(with) => env::run(&with.args, cx),
@@ -308,6 +317,10 @@ impl Command {
             Self::Export(with) => &mut with.global,
             Self::Render(with) => &mut with.global,
             Self::Rotate(with) => &mut with.global,
+            Self::History(with) => &mut with.global,
+            Self::Rollback(with) => &mut with.global,
+            Self::Expire(with) => &mut with.global,
+            Self::Policy(with) => &mut with.global,
             Self::Revoke(with) => &mut with.global,
             Self::Remove(with) => &mut with.global,
             Self::Env(with) => &mut with.global,

@@ -7,6 +7,7 @@
 
 mod at_hand;
 pub mod clipboard;
+pub mod dates;
 mod folders;
 pub mod identity;
 pub mod import;

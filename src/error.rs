@@ -565,7 +565,7 @@ impl Error {
             Self::EnvironmentFull { environment, limit } => (
                 Code::Other,
                 format!("environment `{environment}` would be larger than {} MiB, more than a vault file can be", limit >> 20),
-                Some(format!("nothing was changed; old values are kept until they are revoked: run `keyvault revoke NAME@previous --env {environment}`, or `keyvault remove NAME --env {environment}`, for what is not needed")),
+                Some(format!("nothing was changed; run `keyvault policy --keep-versions 2 --env {environment}` to keep fewer old values, or `keyvault remove NAME --env {environment}` for what is not needed")),
             ),
             Self::Output(source) => {
                 (Code::Other, format!("cannot write the answer: {}", reason(source)), None)
@@ -664,7 +664,7 @@ impl Error {
             Self::NoVersion { name, environment, wanted } => (
                 Code::Missing,
                 format!("`{name}` has no {wanted} in environment `{environment}`"),
-                Some(format!("run `keyvault list --env {environment}` to see its current version")),
+                Some(format!("run `keyvault history {name} --env {environment}` to see its versions")),
             ),
             Self::BadManifest { path, what } => (
                 Code::Other,
@@ -756,7 +756,7 @@ impl Error {
             Self::Expired { name, version, environment, at } => (
                 Code::Refused,
                 format!("`{name}` in environment `{environment}` has expired (version {version}, at {at})"),
-                Some(format!("run `keyvault rotate {name} --env {environment}` to give it a new value")),
+                Some(format!("run `keyvault rotate {name} --env {environment}` to give it a new value, or `keyvault expire {name}@{version} 30d --env {environment}` if it is good for longer")),
             ),
             Self::Destroyed { name, version, environment } => (
                 Code::Refused,

@@ -54,6 +54,12 @@ impl SecretValue {
         &self.0
     }
 
+    /// Makes a second one with the same plaintext, where a secret gets an old value
+    /// again. It is no `Clone`, which would be called without a thought.
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// Returns the number of bytes, which is no secret: it is said in messages.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -41,7 +41,15 @@ impl Timestamp {
     /// Returns the point that lies `period` later, or the last one there is.
     pub fn after(self, period: Period) -> Self {
         let length = Duration::from_secs(period.0);
-        Self(self.0.checked_add(length).unwrap_or(jiff::Timestamp::MAX))
+        let last = jiff::Timestamp::MAX.as_second();
+        let later = self.0.checked_add(length);
+        let seconds = later.map_or(last, |later| later.as_second());
+        Self(jiff::Timestamp::from_second(seconds).expect("it is in range"))
+    }
+
+    /// Returns its day (UTC), as in `2026-12-31`.
+    pub fn day(self) -> String {
+        self.0.strftime("%F").to_string()
     }
 }
 
@@ -287,6 +295,20 @@ mod tests {
         ] {
             assert!(bad.parse::<When>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_last_time_there_is_has_no_fraction() {
+        let last = at("2026-11-22T12:00:00Z").after(Period::from_seconds(u64::MAX));
+        assert_eq!(last.to_string(), "9999-12-30T22:00:00Z");
+        assert_eq!(last.to_string().parse(), Ok(last));
+    }
+
+    #[test]
+    fn a_day_is_that_of_utc() {
+        assert_eq!(at("2027-01-01T00:30:00+02:00").day(), "2026-12-31");
+        assert_eq!(at("2028-02-29T23:59:59Z").day(), "2028-02-29");
+        assert_eq!(at("1970-01-01T00:00:00Z").day(), "1970-01-01");
     }
 
     #[test]

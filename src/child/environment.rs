@@ -216,6 +216,7 @@ mod tests {
             name: variable,
             environment: &DEV,
             version: 1,
+            expires_at: None,
             value,
             env_file: None,
             is_file: false,

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 
 use crate::child::environment::is_dangerous;
+use crate::commands::options::lifetime::{LifetimeArgs, until};
 use crate::commands::options::value_source::{ValueArgs, secret_name};
 use crate::context::{Context, Founding};
 use crate::error::Error;
@@ -34,6 +35,9 @@ pub struct AddArgs {
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<Tag>,
 
+    #[command(flatten)]
+    lifetime: LifetimeArgs,
+
     /// Make the environment if there is none of this name
     #[arg(long)]
     create_env: bool,
@@ -56,6 +60,7 @@ pub fn run(args: &AddArgs, cx: &Context) -> Result<()> {
         environment.check_addable(&args.name)?;
         cx.check_writer(&environment)?;
     }
+    let lifetime = args.lifetime.from(cx.now())?;
     let value = args
         .value
         .read(cx, &format!("Value of {} in {environment}: ", args.name))?;
@@ -73,7 +78,7 @@ pub fn run(args: &AddArgs, cx: &Context) -> Result<()> {
         tags: args.tags.clone(),
     };
     let added = cx.edit(&store, &environment, |environment, author| {
-        environment.add(new, author)
+        environment.add_for(lifetime, new, author)
     })?;
     cx.ui.outcome(&added)?;
     if added.empty {
@@ -115,8 +120,11 @@ impl Report for Added {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "added `{}` to `{}` (version {})",
-            self.name, self.environment, self.version
+            "added `{}` to `{}` (version {}{})",
+            self.name,
+            self.environment,
+            self.version,
+            until(self.expires_at)
         )
     }
 }

@@ -19,6 +19,7 @@ use crate::child::supervise::{self, Waiting};
 use crate::commands::exec::env_file::Setting;
 use crate::commands::exec::plan::Plan;
 use crate::commands::options::selection::SelectionArgs;
+use crate::context::dates::Given;
 use crate::context::{Context, arguments};
 use crate::error::{Error, lacking};
 use crate::name::{EnvironmentName, SecretName, closest};
@@ -70,6 +71,10 @@ pub struct ExecArgs {
     /// Pass on a secret though its name takes programs over, as PATH does
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     allow_dangerous: Vec<SecretName>,
+
+    /// Pass on what has expired, too, with a warning
+    #[arg(long)]
+    allow_expired: bool,
 
     /// Run nothing if `.env.example` lists a name that the program would not find
     #[arg(long)]
@@ -164,7 +169,8 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     let store = cx.store()?;
     let layers = cx.open_layers(&store)?;
     let mut inherited = environment::inherited(cx.inherited(), args.clean_env);
-    let settings = env_file::read(&args.env_files, &args.allow_dangerous, cx, &layers)?;
+    let serving = cx.serving(args.allow_expired);
+    let settings = env_file::read(&args.env_files, &args.allow_dangerous, serving, cx, &layers)?;
     let mut secrets = choose(args, cx, &layers)?;
     lay_over(&mut secrets, &settings, args, &layers);
     let has = |name: &SecretName| {
@@ -189,6 +195,7 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     let Some((program, arguments)) = program else {
         return Ok(0);
     };
+    tell_dates(&secrets, &settings, &layers, cx);
     if args.mask || secrets.iter().any(|secret| secret.is_file) {
         environment::make_way_for_files(&mut inherited, &secrets);
         let masks = args.mask.then(|| stay::masks(&secrets, &settings, cx));
@@ -267,6 +274,7 @@ fn choose<'a>(
         .iter()
         .map(|map| (&map.variable, &map.secret))
         .collect();
+    let serving = cx.serving(args.allow_expired);
     let selection = Selection {
         maps,
         files: args
@@ -278,9 +286,9 @@ fn choose<'a>(
     };
     // A file says what the program gets, unless options do.
     let selected = if args.env_files.is_empty() || args.selection.narrows() {
-        selection.of(layers, cx.now())?
+        selection.of(layers, serving)?
     } else {
-        selection.of_maps(layers, cx.now())?
+        selection.of_maps(layers, serving)?
     };
     for name in &selected.revoked {
         cx.ui.warn(&format!("`{name}` is revoked and was left out"));
@@ -330,6 +338,21 @@ fn check_manifest(
     Ok(())
 }
 
+/// Says which values have expired, and which are about to.
+fn tell_dates(
+    secrets: &[Chosen<'_>],
+    settings: &BTreeMap<SecretName, Setting<'_>>,
+    layers: &Layers,
+    cx: &Context,
+) {
+    let referred = settings.values().flat_map(|setting| &setting.secrets);
+    let referred = referred.map(|(name, served)| Given::served(name, served));
+    let chosen = secrets.iter().filter_map(Given::chosen);
+    let given: Vec<Given<'_>> = chosen.chain(referred).collect();
+    cx.warn_of_expired(given.iter().copied());
+    cx.warn_of_expiring(layers.top().vault, &given);
+}
+
 /// Puts settings in the place of secrets that were chosen under the same name, unless
 /// the command line itself maps one to it.
 fn lay_over<'a>(
@@ -351,6 +374,7 @@ fn lay_over<'a>(
         name: variable,
         environment: &layers.top().name,
         version: 0,
+        expires_at: None,
         value: &setting.value,
         env_file: Some(&setting.file),
         is_file: false,

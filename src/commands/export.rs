@@ -6,6 +6,7 @@ use crate::child::environment;
 use crate::commands::options::output::{OutputArgs, Replacing, Written};
 use crate::commands::options::selection::SelectionArgs;
 use crate::context::Context;
+use crate::context::dates::Given;
 use crate::dotenv::{self, Dialect};
 use crate::error::{Error, shown};
 use crate::interchange::write::{self, Form, Format, ObjectName, Pair};
@@ -20,7 +21,7 @@ use crate::vault::selection::{Chosen, Selection};
 /// Write secrets out, in plaintext, for what cannot be run by `exec`
 ///
 /// What a format cannot carry is an error, and then nothing is written. Revoked
-/// secrets are left out, expired ones refused.
+/// secrets are left out, expired ones refused unless --allow-expired is given.
 #[derive(clap::Args)]
 #[command(after_help = FORMATS)]
 pub struct ExportArgs {
@@ -44,8 +45,12 @@ pub struct ExportArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     allow_dangerous: Vec<SecretName>,
 
+    /// Write what has expired, too, with a warning
+    #[arg(long)]
+    allow_expired: bool,
+
     /// Write the names without values, and descriptions as comments, as a `.env.example`
-    #[arg(long, conflicts_with_all = ["format", "dialect", "name", "allow_dangerous"])]
+    #[arg(long, conflicts_with_all = ["format", "dialect", "name", "allow_dangerous", "allow_expired"])]
     example: bool,
 
     #[command(flatten)]
@@ -86,12 +91,13 @@ pub fn run(args: &ExportArgs, cx: &Context) -> Result<()> {
     if args.example {
         return example(args, cx, place.as_ref(), &selection, &layers);
     }
-    let selected = selection.of(&layers, cx.now())?;
+    let selected = selection.of(&layers, cx.serving(args.allow_expired))?;
     for name in &selected.revoked {
         cx.ui.warn(&format!("`{name}` is revoked and was left out"));
     }
     let secrets = selected.chosen;
     environment::refuse_dangerous(&secrets, &args.allow_dangerous)?;
+    cx.warn_of_expired(secrets.iter().filter_map(Given::chosen));
     if secrets.is_empty() {
         cx.ui.note("there is no secret to write");
     }

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::context::Context;
 use crate::context::clipboard::Way;
+use crate::context::dates::Given;
 use crate::error::Error;
 use crate::name::SecretName;
 use crate::secret_value::SecretValue;
@@ -36,6 +37,10 @@ pub struct GetArgs {
     #[arg(long, value_name = "TEXT")]
     default: Option<String>,
 
+    /// Give it out though it has expired, with a warning
+    #[arg(long)]
+    allow_expired: bool,
+
     /// Put it on the clipboard, and nothing on stdout
     #[arg(short, long)]
     clipboard: bool,
@@ -56,6 +61,7 @@ impl GetArgs {
         Some(Self {
             secrets,
             default: None,
+            allow_expired: false,
             clipboard: false,
             clear_after: None,
             plain: false,
@@ -74,7 +80,7 @@ pub fn run(args: &GetArgs, cx: &Context) -> Result<()> {
         ([reference], Format::Human) if args.clipboard => {
             let clear_after = clear_after(args)?;
             let give = |value: &SecretValue| copy(&reference.name, value, clear_after, cx);
-            one(reference, default.as_ref(), give, cx)
+            one(reference, default.as_ref(), args.allow_expired, give, cx)
         }
         _ if args.clipboard => Err(Error::Usage {
             message: "the clipboard takes the value of one secret".to_owned(),
@@ -83,9 +89,9 @@ pub fn run(args: &GetArgs, cx: &Context) -> Result<()> {
         .into()),
         ([reference], Format::Human) => {
             let give = |value: &SecretValue| cx.ui.reveal(value);
-            one(reference, default.as_ref(), give, cx)
+            one(reference, default.as_ref(), args.allow_expired, give, cx)
         }
-        (references, Format::Json) => all(references, default.as_ref(), cx),
+        (references, Format::Json) => all(references, default.as_ref(), args.allow_expired, cx),
         _ => Err(Error::Usage {
             message: "several values cannot be told apart on stdout".to_owned(),
             hint: "pass `--json`, or ask for one at a time".to_owned(),
@@ -129,6 +135,7 @@ fn copy(
 fn one(
     reference: &SecretReference,
     default: Option<&SecretValue>,
+    allow_expired: bool,
     give: impl Fn(&SecretValue) -> Result<(), Error>,
     cx: &Context,
 ) -> Result<()> {
@@ -142,8 +149,10 @@ fn one(
     for environment in layers.iter().rev() {
         match cx.open_secret(&store, environment, &reference.name) {
             Ok(secret) => {
-                let (_, value) =
-                    secret.serve(&reference.name, reference.selector(), environment, cx.now())?;
+                let serving = cx.serving(allow_expired);
+                let (name, selector) = (&reference.name, reference.selector());
+                let (version, value) = secret.serve(name, selector, environment, serving)?;
+                cx.warn_of_expired([Given::version(name, environment, version)]);
                 return Ok(give(value)?);
             }
             Err(error @ Error::NoSecret { .. }) => missing = missing.or(Some(error)),
@@ -160,18 +169,23 @@ fn one(
     }
 }
 
-fn all(references: &[SecretReference], default: Option<&SecretValue>, cx: &Context) -> Result<()> {
+fn all(
+    references: &[SecretReference],
+    default: Option<&SecretValue>,
+    allow_expired: bool,
+    cx: &Context,
+) -> Result<()> {
     let layers = cx.open_layers(&cx.store()?)?;
-    let now = cx.now();
+    let serving = cx.serving(allow_expired);
+    let mut given = Vec::new();
     let revealed = references.iter().map(|reference| {
         let key = reference.to_string();
         match (layers.secret(&reference.name), default) {
             (Ok(found), _) => {
                 let environment = &found.environment.name;
-                let (version, value) =
-                    found
-                        .secret
-                        .serve(&reference.name, reference.selector(), environment, now)?;
+                let (name, selector) = (&reference.name, reference.selector());
+                let (version, value) = found.secret.serve(name, selector, environment, serving)?;
+                given.push(Given::version(name, environment, version));
                 Ok(Revealed {
                     key,
                     origin: Some((environment, version.number)),
@@ -187,5 +201,6 @@ fn all(references: &[SecretReference], default: Option<&SecretValue>, cx: &Conte
         }
     });
     let revealed = revealed.collect::<Result<Vec<_>, Error>>()?;
+    cx.warn_of_expired(given);
     Ok(cx.ui.reveal_json(revealed)?)
 }

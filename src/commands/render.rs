@@ -1,11 +1,13 @@
 //! `keyvault render`.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use anyhow::Result;
 
 use crate::commands::options::output::{OutputArgs, Replacing};
 use crate::context::Context;
+use crate::context::dates::Given;
 use crate::error::Error;
 use crate::secret_value::SecretValue;
 use crate::template::{self, TEMPLATE_MAX};
@@ -20,6 +22,10 @@ use crate::template::{self, TEMPLATE_MAX};
 pub struct RenderArgs {
     /// The text with references; `-` for stdin
     template: PathBuf,
+
+    /// Fill in what has expired, too, with a warning
+    #[arg(long)]
+    allow_expired: bool,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -56,9 +62,13 @@ pub fn run(args: &RenderArgs, cx: &Context) -> Result<()> {
     }
     let template = cx.read_text(&args.template, TEMPLATE_MAX)?;
     let layers = cx.open_layers(&cx.store()?)?;
-    let now = cx.now();
+    let serving = cx.serving(args.allow_expired);
+    let given = RefCell::new(Vec::new());
     let filled = template::fill(template.bytes(), |reference| {
-        layers.serve(reference.environment.as_ref(), &reference.name, now)
+        let (environment, name) = (reference.environment.as_ref(), &reference.name);
+        let served = layers.serve(environment, name, serving)?;
+        given.borrow_mut().push((name.clone(), served));
+        Ok(served.value)
     });
     let filled = filled.map_err(|misfits| Error::Unfilled {
         path: template.path().to_owned(),
@@ -68,6 +78,12 @@ pub fn run(args: &RenderArgs, cx: &Context) -> Result<()> {
         cx.ui
             .note("there is no reference in it; `keyvault render --help` shows their forms");
     }
+    let given = given.borrow();
+    cx.warn_of_expired(
+        given
+            .iter()
+            .map(|(name, served)| Given::served(name, served)),
+    );
     let text = SecretValue::new(filled.bytes);
     Ok(args.output.give_out(
         cx,

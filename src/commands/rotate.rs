@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use anyhow::Result;
 
 use crate::child::{environment, outcome};
+use crate::commands::options::lifetime::{LifetimeArgs, destroyed, until};
 use crate::commands::options::value_source::{ValueArgs, secret_name};
 use crate::context::Context;
 use crate::error::{Error, reason};
@@ -30,6 +31,9 @@ pub struct RotateArgs {
     /// and change nothing unless it succeeds
     #[arg(long, value_name = "CMD")]
     verify: Option<String>,
+
+    #[command(flatten)]
+    lifetime: LifetimeArgs,
 }
 
 /// Runs the command.
@@ -45,6 +49,7 @@ pub fn run(args: &RotateArgs, cx: &Context) -> Result<()> {
     let opened = cx.open(&store, &environment)?.environment()?;
     opened.secret(&args.name)?;
     cx.check_writer(&opened)?;
+    let lifetime = args.lifetime.from(cx.now())?;
     // Asked and tried before the vault is locked: nobody else should wait on it.
     let value = args.value.read(
         cx,
@@ -54,7 +59,7 @@ pub fn run(args: &RotateArgs, cx: &Context) -> Result<()> {
         verify(cx, &args.name, &value, command)?;
     }
     let rotated = cx.edit(&store, &environment, |environment, author| {
-        environment.rotate(&args.name, value, author)
+        environment.rotate_for(lifetime, &args.name, value, author)
     })?;
     cx.ui.outcome(&rotated)?;
     if rotated.empty {
@@ -111,8 +116,12 @@ impl Report for Rotated {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "rotated `{}` in `{}` (version {})",
-            self.name, self.environment, self.version
-        )
+            "rotated `{}` in `{}` (version {}{})",
+            self.name,
+            self.environment,
+            self.version,
+            until(self.expires_at)
+        )?;
+        destroyed(&self.destroyed).map_or(Ok(()), |line| writeln!(out, "{line}"))
     }
 }

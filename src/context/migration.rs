@@ -86,6 +86,7 @@ impl Context {
                 name,
                 environment,
                 version: version.number,
+                expires_at: version.expires_at,
                 value,
                 env_file: None,
                 is_file: false,

@@ -486,7 +486,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       1   `/project/.keyvault/dev.age` is changed, but the disk did not confirm it: input/output error
           see whether the disk is well; a power failure could still undo the change
       1   environment `dev` would be larger than 64 MiB, more than a vault file can be
-          nothing was changed; old values are kept until they are revoked: run `keyvault revoke NAME@previous --env dev`, or `keyvault remove NAME --env dev`, for what is not needed
+          nothing was changed; run `keyvault policy --keep-versions 2 --env dev` to keep fewer old values, or `keyvault remove NAME --env dev` for what is not needed
       1   cannot write the answer: no space left on device
       1   the system gives no random bytes
       1   there is no home folder to keep anything in
@@ -533,7 +533,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       3   no secret named `STRIPE_KEY` in environment `dev`
           did you mean `STRYPE_KEY`?
       3   `STRIPE_KEY` has no version 7 in environment `dev`
-          run `keyvault list --env dev` to see its current version
+          run `keyvault history STRIPE_KEY --env dev` to see its versions
       1   `/p/.env.example` is larger than 1 MiB
           correct it, or write it anew with `keyvault export --example -o .env.example`
       3   `.env.example` lists `STRIPE_KEY`, which environment `dev` lacks
@@ -569,7 +569,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       5   `STRIPE_KEY` in environment `dev` is revoked (version 2)
           run `keyvault get STRIPE_KEY --env dev` for the current one
       5   `STRIPE_KEY` in environment `dev` has expired (version 2, at 2026-11-22T12:00:00Z)
-          run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
+          run `keyvault rotate STRIPE_KEY --env dev` to give it a new value, or `keyvault expire STRIPE_KEY@2 30d --env dev` if it is good for longer
       5   the value of `STRIPE_KEY` version 2 in environment `dev` was destroyed; its record is kept
           run `keyvault get STRIPE_KEY --env dev` for the current one
       5   this value for `STRIPE_KEY` was revoked before, as version 2 of `OLD_KEY` in environment `dev`, and is not taken again

@@ -14,6 +14,7 @@ pub mod output_file;
 pub mod pin;
 pub mod plaintext;
 pub mod project;
+pub mod reminders;
 pub mod session;
 
 use std::fmt;

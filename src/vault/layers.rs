@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::name::{EnvironmentName, SecretName, closest};
 use crate::secret_value::SecretValue;
-use crate::timestamp::Timestamp;
 use crate::vault::Environment;
-use crate::vault::secret::{Secret, VersionSelector};
+use crate::vault::secret::{Secret, SecretVersion, Serving, VersionSelector};
 
 /// At least one environment, the last on top.
 pub struct Layers(Vec<Environment>);
@@ -22,6 +21,17 @@ pub struct Layered<'a> {
     pub name: &'a SecretName,
     /// The secret.
     pub secret: &'a Secret,
+}
+
+/// A value that may be given out, and where it is from.
+#[derive(Clone, Copy)]
+pub struct Served<'a> {
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// The version.
+    pub version: &'a SecretVersion,
+    /// The value.
+    pub value: &'a SecretValue,
 }
 
 impl Layers {
@@ -114,8 +124,8 @@ impl Layers {
         &self,
         environment: Option<&EnvironmentName>,
         name: &SecretName,
-        now: Timestamp,
-    ) -> Result<&SecretValue> {
+        serving: impl Into<Serving>,
+    ) -> Result<Served<'_>> {
         let (secret, environment) = match environment {
             None => {
                 let found = self.secret(name)?;
@@ -130,7 +140,12 @@ impl Layers {
                 (layer.secret(name)?, &layer.name)
             }
         };
-        let (_, value) = secret.serve(name, VersionSelector::Current, environment, now)?;
-        Ok(value)
+        let (version, value) =
+            secret.serve(name, VersionSelector::Current, environment, serving)?;
+        Ok(Served {
+            environment,
+            version,
+            value,
+        })
     }
 }

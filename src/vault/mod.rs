@@ -10,10 +10,12 @@ pub mod clock;
 pub mod compare;
 pub mod copy;
 pub mod document;
+pub mod expiry;
 pub mod import;
 pub mod layers;
 pub mod log_head;
 pub mod policy;
+pub mod rollback;
 pub mod roster;
 pub mod rotation;
 pub mod secret;
@@ -36,7 +38,7 @@ use crate::vault::log_head::LogHead;
 use crate::vault::policy::Policy;
 use crate::vault::roster::{Member, Roster, Scope};
 use crate::vault::rotation::Hooks;
-use crate::vault::secret::{Revocation, Secret, SecretVersion, VersionSelector, VersionState};
+use crate::vault::secret::{Destruction, Secret, SecretVersion, VersionSelector, VersionState};
 
 /// How many earlier states an environment remembers. Someone who was away for
 /// more saves than this is shown a newer file as such, and not as a branch.
@@ -116,6 +118,9 @@ pub struct Added {
     pub environment: EnvironmentName,
     /// Its first version.
     pub version: u32,
+    /// Until when it is served, where that was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// Whether its value has no byte, which is seldom meant.
     pub empty: bool,
 }
@@ -131,6 +136,12 @@ pub struct Rotated {
     pub version: u32,
     /// The version that was current, if one was.
     pub previous: Option<u32>,
+    /// Until when the new one is served, where that was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The versions whose values were destroyed because newer ones took their place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub destroyed: Vec<u32>,
     /// Whether the new value has no byte, which is seldom meant.
     pub empty: bool,
 }
@@ -142,7 +153,7 @@ pub struct Revoked {
     pub name: SecretName,
     /// Where.
     pub environment: EnvironmentName,
-    /// The versions whose values are no more; none if they were revoked before.
+    /// The versions that were revoked; none if that was done before.
     pub versions: Vec<u32>,
     /// Versions of other secrets that have one of these values still.
     pub shared_with: Vec<Sharer>,
@@ -298,6 +309,7 @@ impl Environment {
             name: new.name.clone(),
             environment: self.name.clone(),
             version: 1,
+            expires_at: None,
             empty: new.value.is_empty(),
         };
         let versions = vec![current_version(added.version, new.value, author)];
@@ -376,13 +388,55 @@ impl Environment {
         let (version, empty) = (newest + 1, value.is_empty());
         versions.push(current_version(version, value, author));
         self.touch(name);
+        let destroyed = self.settle(name, author)?;
         Ok(Rotated {
             name: name.clone(),
             environment,
             version,
             previous,
+            expires_at: None,
+            destroyed,
             empty,
         })
+    }
+
+    /// Puts a secret's versions in order after one came into use, or fewer are to be
+    /// kept. A value that is in use is owed to nobody. Of the others those are destroyed
+    /// that are older than as many as are kept; their records stay. Pending versions do
+    /// not count, and what is still to be given back where it came from is needed for
+    /// that. Returns the versions that lost their values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`].
+    fn settle(&mut self, name: &SecretName, author: Author<'_>) -> Result<Vec<u32>> {
+        let (vault, default) = (self.vault, self.policy);
+        let secret = self.secret_mut(name)?;
+        secret.keep_current_value();
+        let kept = secret.policy.or(default).keep_versions.unwrap_or_default();
+        let in_turn = secret.versions.iter_mut().rev().filter(|version| {
+            matches!(
+                version.state,
+                VersionState::Current | VersionState::Previous
+            ) && version.value.is_some()
+        });
+        let mut destroyed = Vec::new();
+        for version in in_turn.skip(kept.get()) {
+            if version.state == VersionState::Current || version.retirement.is_some() {
+                continue;
+            }
+            let value = version.value.take().expect("it was found to have one");
+            version.destruction = Some(Box::new(Destruction {
+                at: author.now,
+                fingerprint: Fingerprint::of(&value, vault.as_ref()),
+            }));
+            destroyed.push(version.number);
+        }
+        destroyed.reverse();
+        if !destroyed.is_empty() {
+            self.touch(name);
+        }
+        Ok(destroyed)
     }
 
     /// Destroys the value of one version, or of all where none is named, and
@@ -407,14 +461,9 @@ impl Environment {
             let Some(fingerprint) = fingerprint.filter(|print| meant.contains(print)) else {
                 continue;
             };
-            // Without a value it was revoked before.
-            if version.value.take().is_some() {
-                version.state = VersionState::Revoked;
-                version.revocation = Some(Box::new(Revocation {
-                    at: author.now,
-                    reason: reason.clone(),
-                    fingerprint,
-                }));
+            // What only lost its value could still be taken again.
+            if version.state != VersionState::Revoked {
+                version.revoke(fingerprint, reason.clone(), author);
                 versions.push(version.number);
             }
         }

@@ -6,9 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Result;
+use crate::name::SecretName;
 use crate::timestamp::{Period, Timestamp};
 use crate::vault::secret::Secret;
-use crate::vault::strict;
+use crate::vault::{Author, Environment, strict};
 
 /// How long before its date a value counts as expiring: time enough to get a new one
 /// where a person has to ask another, holidays included.
@@ -50,6 +52,88 @@ impl Policy {
     }
 }
 
+/// What is said anew in a policy; what is not said stays as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PolicyChange {
+    /// How often a new value is wanted, or that nothing is said any more.
+    pub rotate_every: Option<Option<Period>>,
+    /// How many versions keep their values, or that nothing is said any more.
+    pub keep_versions: Option<Option<KeepVersions>>,
+}
+
+impl PolicyChange {
+    /// Tells whether nothing is said anew.
+    pub fn is_empty(&self) -> bool {
+        self.rotate_every.is_none() && self.keep_versions.is_none()
+    }
+
+    fn of(self, policy: Policy) -> Policy {
+        Policy {
+            rotate_every: self.rotate_every.unwrap_or(policy.rotate_every),
+            keep_versions: self.keep_versions.unwrap_or(policy.keep_versions),
+        }
+    }
+}
+
+/// A version whose value was destroyed because no more are kept.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Surplus {
+    /// Of which secret.
+    pub name: SecretName,
+    /// Which of its versions.
+    pub version: u32,
+}
+
+impl fmt::Display for Surplus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+impl Environment {
+    /// Says what is wanted of a secret. Where fewer versions are kept from here on, the
+    /// values of older ones are destroyed; returns which.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`](crate::error::Error::NoSecret).
+    pub fn set_policy(
+        &mut self,
+        name: &SecretName,
+        change: PolicyChange,
+        author: Author<'_>,
+    ) -> Result<Vec<Surplus>> {
+        let secret = self.secret_mut(name)?;
+        let policy = change.of(secret.policy);
+        if policy != secret.policy {
+            secret.policy = policy;
+            self.touch(name);
+        }
+        let destroyed = self.settle(name, author)?.into_iter();
+        let named = destroyed.map(|version| Surplus {
+            name: name.clone(),
+            version,
+        });
+        Ok(named.collect())
+    }
+
+    /// Says what is wanted of secrets that say nothing else themselves, and destroys what
+    /// is kept no more, as [`Environment::set_policy`] does.
+    pub fn set_default_policy(&mut self, change: PolicyChange, author: Author<'_>) -> Vec<Surplus> {
+        let policy = change.of(self.policy);
+        if policy != self.policy {
+            self.policy = policy;
+            self.changes.whole = true;
+        }
+        let names: Vec<SecretName> = self.secrets.keys().cloned().collect();
+        let destroyed = names.iter().map(|name| {
+            self.set_policy(name, PolicyChange::default(), author)
+                .expect("the secret is there")
+        });
+        destroyed.flatten().collect()
+    }
+}
+
 impl Secret {
     /// Tells when it is due for a new value: when its current version has been there
     /// for its period, or that of `default` where it has none of its own. Without a
@@ -85,7 +169,7 @@ impl Default for KeepVersions {
 impl TryFrom<u32> for KeepVersions {
     type Error = &'static str;
 
-    fn try_from(number: u32) -> Result<Self, Self::Error> {
+    fn try_from(number: u32) -> Result<Self, &'static str> {
         if (1..=Self::MAX).contains(&number) {
             Ok(Self(number))
         } else {
@@ -97,7 +181,7 @@ impl TryFrom<u32> for KeepVersions {
 impl FromStr for KeepVersions {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, &'static str> {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|_| digits);
         Self::try_from(number.unwrap_or(0))

@@ -10,6 +10,7 @@ use crate::name::{EnvironmentName, MemberName, NameRule, Remark, SecretName, Tag
 use crate::seal::digest::Fingerprint;
 use crate::secret_value::SecretValue;
 use crate::timestamp::Timestamp;
+use crate::vault::Author;
 use crate::vault::policy::Policy;
 use crate::vault::rotation::{Hooks, Retirement, Rotation};
 
@@ -76,6 +77,42 @@ impl SecretVersion {
             (Some(record), _) => Some(record.fingerprint),
             (None, Some(record)) => Some(record.fingerprint),
             (None, None) => Some(Fingerprint::of(self.value.as_ref()?, vault)),
+        }
+    }
+
+    /// Destroys its value, by which it owes nothing any more.
+    pub fn revoke(&mut self, fingerprint: Fingerprint, reason: Option<Remark>, author: Author<'_>) {
+        self.value = None;
+        self.state = VersionState::Revoked;
+        self.retirement = None;
+        self.destruction = None;
+        self.revocation = Some(Box::new(Revocation {
+            at: author.now,
+            reason,
+            fingerprint,
+        }));
+    }
+
+    /// Tells whether it is past its date.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
+/// By which time values are given out, and whether also past their dates.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving {
+    /// The time.
+    pub now: Timestamp,
+    /// Whether what has expired is given out all the same.
+    pub allow_expired: bool,
+}
+
+impl From<Timestamp> for Serving {
+    fn from(now: Timestamp) -> Self {
+        Self {
+            now,
+            allow_expired: false,
         }
     }
 }
@@ -156,6 +193,23 @@ impl Secret {
         }
     }
 
+    /// Takes from the versions with the current value what is owed to them: what is in
+    /// use is not given back.
+    pub fn keep_current_value(&mut self) {
+        let current = VersionState::Current;
+        let versions = self.versions.iter_mut();
+        let (current, others): (Vec<_>, Vec<_>) =
+            versions.partition(|version| version.state == current);
+        let Some(value) = current.first().and_then(|current| current.value.as_ref()) else {
+            return;
+        };
+        for version in others {
+            if version.retirement.is_some() && version.has(value) {
+                version.retirement = None;
+            }
+        }
+    }
+
     /// Returns the version that a selector means and the value that may be given
     /// out for it. The names are for the error.
     ///
@@ -168,8 +222,9 @@ impl Secret {
         name: &SecretName,
         selector: VersionSelector,
         environment: &EnvironmentName,
-        now: Timestamp,
+        serving: impl Into<Serving>,
     ) -> Result<(&SecretVersion, &SecretValue)> {
+        let serving = serving.into();
         let names = || (name.clone(), environment.clone());
         let Some(version) = self.select(selector) else {
             let ((name, environment), wanted) = (names(), selector.to_string());
@@ -194,7 +249,10 @@ impl Secret {
                 is_replaced: self.current().is_some(),
             });
         }
-        if let Some(at) = version.expires_at.filter(|at| *at <= now) {
+        if version.is_expired(serving.now)
+            && !serving.allow_expired
+            && let Some(at) = version.expires_at
+        {
             let (name, environment) = names();
             return Err(Error::Expired {
                 name,
@@ -359,7 +417,7 @@ mod tests {
 
     fn served(secret: &Secret, reference: &str) -> Result<u32> {
         let reference: SecretReference = reference.parse().expect("a reference");
-        let now = "2026-12-01T00:00:00Z".parse().expect("a time");
+        let now: Timestamp = "2026-12-01T00:00:00Z".parse().expect("a time");
         let dev = "dev".parse().expect("a name");
         let served = secret.serve(&reference.name, reference.selector(), &dev, now);
         served.map(|(version, _)| version.number)
@@ -422,5 +480,29 @@ mod tests {
         assert_eq!(served(&secret, "A").expect("served"), 1);
         secret.versions[0].value = None;
         assert!(matches!(served(&secret, "A"), Err(Error::Destroyed { .. })));
+    }
+
+    #[test]
+    fn what_expired_is_served_to_who_asks_for_it_so_and_what_was_revoked_is_not() {
+        let (name, dev) = ("A".parse().expect("a name"), "dev".parse().expect("a name"));
+        let allow_expired = |secret: &Secret, number| {
+            let serving = Serving {
+                now: "2026-12-01T00:00:00Z".parse().expect("a time"),
+                allow_expired: true,
+            };
+            let selector = VersionSelector::Number(number);
+            let served = secret.serve(&name, selector, &dev, serving);
+            served.map(|(version, _)| version.number)
+        };
+        let mut secret = secret(&[VersionState::Revoked, VersionState::Current]);
+        for version in &mut secret.versions {
+            version.expires_at = "2026-11-30T00:00:00Z".parse().ok();
+        }
+        assert_eq!(allow_expired(&secret, 2).expect("served"), 2);
+        let refused = allow_expired(&secret, 1);
+        assert!(matches!(refused, Err(Error::Revoked { .. })));
+        secret.versions[1].value = None;
+        let refused = allow_expired(&secret, 2);
+        assert!(matches!(refused, Err(Error::Destroyed { .. })));
     }
 }

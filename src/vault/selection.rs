@@ -12,7 +12,7 @@ use crate::name::{EnvironmentName, SecretName, Tag};
 use crate::secret_value::SecretValue;
 use crate::timestamp::Timestamp;
 use crate::vault::layers::{Layered, Layers};
-use crate::vault::secret::VersionSelector;
+use crate::vault::secret::{Serving, VersionSelector};
 
 /// A secret's name, or a pattern of names: `*` stands for any letters, `?` for
 /// one, `[A-C]` for one of these.
@@ -92,6 +92,8 @@ pub struct Chosen<'a> {
     pub environment: &'a EnvironmentName,
     /// Its version.
     pub version: u32,
+    /// Until when that is served.
+    pub expires_at: Option<Timestamp>,
     /// Its value.
     pub value: &'a SecretValue,
     /// The file that sets the variable, where it is no secret but a setting, which may
@@ -122,8 +124,8 @@ impl<'a> Selection<'a> {
     /// [`Error::NoSecret`] and [`Error::NoMatch`] for names, patterns and tags that
     /// fit nothing; [`Error::Revoked`]; [`Error::Expired`]; [`Error::Usage`] where a
     /// variable is given twice, or a secret both given and left out.
-    pub fn of(&self, layers: &'a Layers, now: Timestamp) -> Result<Selected<'a>> {
-        self.choose(layers, now, true)
+    pub fn of(&self, layers: &'a Layers, serving: impl Into<Serving>) -> Result<Selected<'a>> {
+        self.choose(layers, serving.into(), true)
     }
 
     /// Chooses those alone that are mapped.
@@ -131,14 +133,14 @@ impl<'a> Selection<'a> {
     /// # Errors
     ///
     /// As [`Selection::of`].
-    pub fn of_maps(&self, layers: &'a Layers, now: Timestamp) -> Result<Selected<'a>> {
-        self.choose(layers, now, false)
+    pub fn of_maps(&self, layers: &'a Layers, serving: impl Into<Serving>) -> Result<Selected<'a>> {
+        self.choose(layers, serving.into(), false)
     }
 
     fn choose(
         &self,
         layers: &'a Layers,
-        now: Timestamp,
+        serving: Serving,
         also_unmapped: bool,
     ) -> Result<Selected<'a>> {
         let secrets = layers.secrets();
@@ -152,14 +154,14 @@ impl<'a> Selection<'a> {
             let mapped = self.maps.iter().any(|(_, secret)| *secret == found.name);
             let is_file = self.files.iter().any(|(_, secret)| *secret == found.name);
             if also_unmapped && self.wants(&found) && !is_file && (named || !mapped) {
-                selected.take(found, found.name, named, now)?;
+                selected.take(found, found.name, named, serving)?;
             }
         }
         for (variable, name) in self.maps.iter().chain(&self.files) {
             selected
                 .chosen
                 .retain(|chosen| chosen.variable != *variable);
-            selected.take(layers.secret(name)?, variable, true, now)?;
+            selected.take(layers.secret(name)?, variable, true, serving)?;
         }
         for chosen in &mut selected.chosen {
             let file = (chosen.variable, chosen.name);
@@ -263,19 +265,20 @@ impl<'a> Selected<'a> {
         found: Layered<'a>,
         variable: &'a SecretName,
         named: bool,
-        now: Timestamp,
+        serving: Serving,
     ) -> Result<()> {
         let Layered {
             environment,
             name,
             secret,
         } = found;
-        match secret.serve(name, VersionSelector::Current, &environment.name, now) {
+        match secret.serve(name, VersionSelector::Current, &environment.name, serving) {
             Ok((version, value)) => self.chosen.push(Chosen {
                 variable,
                 name,
                 environment: &environment.name,
                 version: version.number,
+                expires_at: version.expires_at,
                 value,
                 env_file: None,
                 is_file: false,

@@ -216,7 +216,7 @@ fn an_environment_that_is_full_is_said_to_be_full() {
     assert_snapshot!(refusal, @"
     --- stderr ---
     keyvault: error: environment `dev` would be larger than 64 MiB, more than a vault file can be
-    keyvault: hint: nothing was changed; old values are kept until they are revoked: run `keyvault revoke NAME@previous --env dev`, or `keyvault remove NAME --env dev`, for what is not needed
+    keyvault: hint: nothing was changed; run `keyvault policy --keep-versions 2 --env dev` to keep fewer old values, or `keyvault remove NAME --env dev` for what is not needed
     [exit 1]
     ");
 

@@ -37,7 +37,7 @@ fn gives_out_the_version_that_is_asked_for() {
     assert_snapshot!(sandbox.run(&["get", "A@7"]), @"
     --- stderr ---
     keyvault: error: `A` has no version 7 in environment `dev`
-    keyvault: hint: run `keyvault list --env dev` to see its current version
+    keyvault: hint: run `keyvault history A --env dev` to see its versions
     [exit 3]
     ");
     sandbox

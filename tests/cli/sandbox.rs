@@ -373,6 +373,24 @@ pub fn without_ids(transcript: &Transcript) -> String {
     words.collect()
 }
 
+/// Puts a word in the place of each time in a text, which are those of the run.
+pub fn without_times(text: &impl ToString) -> String {
+    let text = text.to_string();
+    let is_time = |word: &str| {
+        let digits = word.replace(|c: char| c.is_ascii_digit(), "0");
+        digits == "0000-00-00T00:00:00Z"
+    };
+    let words = text.split_inclusive([' ', '\n', '"', ')', ';', ',']);
+    let words = words.map(|word| {
+        let end = word.trim_end_matches([' ', '\n', '"', ')', ';', ',']).len();
+        match word.split_at(end) {
+            (time, end) if is_time(time) => format!("[time]{end}"),
+            _ => word.to_owned(),
+        }
+    });
+    words.collect()
+}
+
 /// Takes the tests out of the session of whoever runs them: their terminal is not
 /// the one for a prompt. The program is then as in CI or in cron.
 fn leave_terminal() {

@@ -13,7 +13,8 @@ use crate::name::SecretName;
 use crate::secret_value::SecretValue;
 use crate::store::plaintext::Plaintext;
 use crate::template;
-use crate::vault::layers::Layers;
+use crate::vault::layers::{Layers, Served};
+use crate::vault::secret::Serving;
 
 /// The largest file: settings are few and short.
 const FILE_MAX: u64 = 1 << 20;
@@ -25,7 +26,7 @@ pub struct Setting<'a> {
     /// The file.
     pub file: PathBuf,
     /// The secrets that it refers to.
-    pub secrets: Vec<(SecretName, &'a SecretValue)>,
+    pub secrets: Vec<(SecretName, Served<'a>)>,
 }
 
 /// Reads files, of which a later one wins, as does a later line.
@@ -38,6 +39,7 @@ pub struct Setting<'a> {
 pub fn read<'a>(
     files: &[PathBuf],
     allow_dangerous: &[SecretName],
+    serving: Serving,
     cx: &Context,
     layers: &'a Layers,
 ) -> Result<BTreeMap<SecretName, Setting<'a>>> {
@@ -48,7 +50,7 @@ pub fn read<'a>(
         refuse_dangerous(&lines, allow_dangerous, text.path())?;
         let mut misfits = Vec::new();
         for Line { at, name, value } in lines {
-            match filled(at, &value, cx, layers) {
+            match filled(at, &value, serving, layers) {
                 Ok((value, secrets)) => {
                     let file = text.path().to_owned();
                     let setting = Setting {
@@ -118,21 +120,20 @@ fn refuse_dangerous(lines: &[Line], allowed: &[SecretName], path: &Path) -> Resu
 }
 
 /// A value that was filled in, and the secrets that it refers to.
-type Filled<'a> = (SecretValue, Vec<(SecretName, &'a SecretValue)>);
+type Filled<'a> = (SecretValue, Vec<(SecretName, Served<'a>)>);
 
 /// Fills a value in. Where in its line a reference stands is not known any more.
 fn filled<'a>(
     line: usize,
     value: &SecretValue,
-    cx: &Context,
+    serving: Serving,
     layers: &'a Layers,
 ) -> Result<Filled<'a>, Vec<Misfit>> {
-    let now = cx.now();
     let secrets = RefCell::new(Vec::new());
     let filled = template::fill(value.expose(), |reference| {
-        let value = layers.serve(reference.environment.as_ref(), &reference.name, now)?;
-        secrets.borrow_mut().push((reference.name.clone(), value));
-        Ok(value)
+        let served = layers.serve(reference.environment.as_ref(), &reference.name, serving)?;
+        secrets.borrow_mut().push((reference.name.clone(), served));
+        Ok(served.value)
     });
     let in_file = |misfit: Misfit| Misfit {
         line: line + misfit.line - 1,

@@ -36,7 +36,7 @@ pub fn masks(
         .clone()
         .map(|(name, setting)| (name, &setting.value));
     let referred = referring.flat_map(|(_, setting)| &setting.secrets);
-    let referred = referred.map(|(name, value)| (name, *value));
+    let referred = referred.map(|(name, served)| (name, served.value));
     let (masks, unmasked) = Masks::new(values.chain(referred).chain(composed));
     if !unmasked.is_empty() {
         let names = unmasked.iter().map(|name| format!("`{name}`"));

@@ -1,0 +1,54 @@
+//! `keyvault rollback`.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+
+use crate::commands::options::lifetime::{destroyed, until};
+use crate::context::Context;
+use crate::name::SecretName;
+use crate::ui::Report;
+use crate::vault::rollback::RolledBack;
+
+/// Give a secret a value that it had before
+///
+/// The old value becomes that of a new version, and lasts until the old one would have.
+/// What is in use now becomes the previous version, to which the same command goes back.
+#[derive(clap::Args)]
+pub struct RollbackArgs {
+    /// Name of the secret
+    name: SecretName,
+
+    /// The version to go back to [default: the newest previous one that has its value]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    to: Option<u32>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Whatever kept the secret from going back; then nothing was changed.
+pub fn run(args: &RollbackArgs, cx: &Context) -> Result<()> {
+    let store = cx.store()?;
+    let environment = cx.environment(&store)?;
+    let rolled_back = cx.edit(&store, &environment, |environment, author| {
+        environment.roll_back(&args.name, args.to, cx.now(), author)
+    })?;
+    Ok(cx.ui.outcome(&rolled_back)?)
+}
+
+impl Report for RolledBack {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "`{}` in `{}` has the value of version {} again (version {}{})",
+            self.name,
+            self.environment,
+            self.from,
+            self.version,
+            until(self.expires_at)
+        )?;
+        destroyed(&self.destroyed).map_or(Ok(()), |line| writeln!(out, "{line}"))
+    }
+}
