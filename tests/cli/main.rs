@@ -5,6 +5,8 @@
 mod add;
 mod architecture;
 mod clipboard;
+mod clock;
+mod destroyed;
 mod doctor;
 mod env_file;
 mod environments;
