@@ -37,7 +37,7 @@ use crate::store::session;
 use crate::store::{ExpectedVault, Notice, OpenedFile, Saving, VaultStore};
 use crate::timestamp::Timestamp;
 use crate::ui::Ui;
-use crate::vault::clock::Clock;
+use crate::vault::clock::{Clock, Oddity};
 use crate::vault::layers::Layers;
 use crate::vault::roster::Member;
 use crate::vault::secret::Secret;
@@ -124,10 +124,15 @@ impl Context {
             && !self.is_clock_doubted.replace(true)
         {
             let clock = self.clock();
-            let by = match clock.now() {
-                now if now == clock.system() => String::new(),
-                now => format!("; dates are judged as of {now}"),
-            };
+            let mut by = String::new();
+            if clock.now() != clock.system() {
+                by = format!("; dates are judged as of {}", clock.now());
+            }
+            if matches!(oddity, Oddity::Behind { .. }) {
+                by.push_str(
+                    " (if the clock of that save was wrong, run `keyvault trust` after the next one)",
+                );
+            }
             self.ui.warn(&format!("{oddity}{by}"));
         }
     }

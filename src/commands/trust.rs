@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::name::{EnvironmentName, MemberName};
 use crate::store::Inspected;
 use crate::store::pin::{Pin, Verdict};
+use crate::timestamp::Timestamp;
 use crate::ui::{Format, Report};
 use crate::vault::VaultId;
 use crate::vault::roster::Member;
@@ -17,7 +18,8 @@ use crate::vault::roster::Member;
 /// Show how an environment differs from what this machine saw last, and accept it
 ///
 /// What is damaged, unsigned or signed by somebody who is not in its roster is
-/// never accepted.
+/// never accepted. Where a save seen before was made by a clock far ahead, and this one
+/// was not, dates are judged by this one again.
 #[derive(clap::Args)]
 pub struct TrustArgs {
     /// Do not ask
@@ -36,8 +38,10 @@ pub fn run(args: &TrustArgs, cx: &Context) -> Result<()> {
     store.require(&environment)?;
     let expected = cx.expected_vault()?;
     let inspected = store.inspect(&environment, cx.identity()?, expected.as_ref())?;
-    let mut change = Change::of(&environment, &inspected);
-    if inspected.verdict == Verdict::Same {
+    // A clock that cannot be right is no reason to forget a time.
+    let has_clock = cx.clock().oddity().is_none();
+    let mut change = Change::of(&environment, &inspected, has_clock);
+    if change.same {
         return Ok(cx.ui.outcome(&change)?);
     }
     if !args.yes {
@@ -57,6 +61,9 @@ pub fn run(args: &TrustArgs, cx: &Context) -> Result<()> {
             "--yes",
         )?;
     }
+    if change.newer_save.is_some() {
+        store.pins().forget_newest_save(&environment)?;
+    }
     store.pins().set(&inspected.after)?;
     change.trusted = true;
     Ok(cx.ui.outcome(&change)?)
@@ -69,6 +76,8 @@ struct Change<'a> {
     seen: Option<State<'a>>,
     found: State<'a>,
     surprise: Option<String>,
+    /// When a save was made that was seen before this state, and by its clock is newer.
+    newer_save: Option<Timestamp>,
     trusted: bool,
     /// Whether a person has seen it, and only wants to hear that it is done.
     #[serde(skip)]
@@ -125,16 +134,22 @@ impl<'a> State<'a> {
 }
 
 impl<'a> Change<'a> {
-    fn of(environment: &'a EnvironmentName, inspected: &'a Inspected) -> Self {
+    fn of(environment: &'a EnvironmentName, inspected: &'a Inspected, has_clock: bool) -> Self {
         let surprise = match &inspected.verdict {
             Verdict::Elsewhere(surprise, _) | Verdict::Refused(surprise) => {
                 Some(surprise.to_string())
             }
             Verdict::Same | Verdict::Newer => None,
         };
+        let is_same = inspected.verdict == Verdict::Same;
+        // An earlier state is older by any clock.
+        let newest = inspected.before.as_ref().and_then(|pin| pin.updated_at);
+        let newer_save =
+            newest.filter(|_| has_clock && is_same && newest > inspected.after.updated_at);
         Self {
             environment,
-            same: inspected.verdict == Verdict::Same,
+            same: is_same && newer_save.is_none(),
+            newer_save,
             seen: inspected.before.as_ref().map(State::of),
             found: State::of(&inspected.after),
             surprise,
@@ -147,6 +162,13 @@ impl<'a> Change<'a> {
         let found = &self.found;
         if let Some(surprise) = &self.surprise {
             writeln!(out, "environment `{}` {surprise}", self.environment)?;
+        }
+        if let Some(newer) = self.newer_save {
+            return writeln!(
+                out,
+                "environment `{}` was saved by a clock that said {newer}, and by an earlier one since: by that dates would be judged again",
+                self.environment
+            );
         }
         if let Some(seen) = &self.seen {
             writeln!(

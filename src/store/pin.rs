@@ -330,6 +330,25 @@ impl Pins {
         self.write(new, |_| true)
     }
 
+    /// Forgets when the newest save was made: a person said that its clock was wrong.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pins::advance`].
+    pub fn forget_newest_save(&self, name: &EnvironmentName) -> Result<()> {
+        let path = self.path.as_ref().ok_or(Error::NoHome)?;
+        let folder = Folder::create(path)?;
+        let lock = folder.lock(&mut || {})?;
+        let name = file_name(name);
+        let Some(mut pin) = read(&path.join(&name)).ok().flatten() else {
+            return Ok(());
+        };
+        pin.updated_at = None;
+        let mut text = serde_json::to_vec(&pin).expect("a pin has a JSON form");
+        text.push(b'\n');
+        lock.replace(&name, &text)
+    }
+
     fn write(&self, new: &Pin, condition: impl FnOnce(Option<&Pin>) -> bool) -> Result<()> {
         let path = self.path.as_ref().ok_or(Error::NoHome)?;
         let folder = Folder::create(path)?;
@@ -338,7 +357,10 @@ impl Pins {
         let now = read(&path.join(&name)).ok().flatten();
         if condition(now.as_ref()) {
             let mut new = new.clone();
-            new.updated_at = new.updated_at.max(now.and_then(|now| now.updated_at));
+            // Of another vault, its saves tell nothing of this one's.
+            if let Some(before) = now.filter(|before| before.vault == new.vault) {
+                new.updated_at = new.updated_at.max(before.updated_at);
+            }
             let mut text = serde_json::to_vec(&new).expect("a pin has a JSON form");
             text.push(b'\n');
             lock.replace(&name, &text)?;

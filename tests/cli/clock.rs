@@ -50,7 +50,7 @@ fn a_clock_that_was_set_back_makes_nothing_good_again() {
 
     assert_snapshot!(without_difference(&sandbox.run(&["get", "A"])), @"
     --- stderr ---
-    keyvault: warning: this machine's clock says [time], [difference] before the newest save that it has seen, of [time]; dates are judged as of [time]
+    keyvault: warning: this machine's clock says [time], [difference] before the newest save that it has seen, of [time]; dates are judged as of [time] (if the clock of that save was wrong, run `keyvault trust` after the next one)
     keyvault: error: `A` in environment `dev` has expired (version 1, at [time])
     keyvault: hint: run `keyvault rotate A --env dev` to give it a new value, or `keyvault expire A@1 [difference] --env dev` if it is good for longer
     [exit 5]
@@ -59,7 +59,7 @@ fn a_clock_that_was_set_back_makes_nothing_good_again() {
     --- stdout ---
     B canary-of-the-tests-not-a-key[no line feed]
     --- stderr ---
-    keyvault: warning: this machine's clock says [time], [difference] before the newest save that it has seen, of [time]; dates are judged as of [time]
+    keyvault: warning: this machine's clock says [time], [difference] before the newest save that it has seen, of [time]; dates are judged as of [time] (if the clock of that save was wrong, run `keyvault trust` after the next one)
     [exit 0]
     ");
     sandbox.run(&["get", "B", "-q"]).succeeds().says_nothing();
@@ -78,6 +78,40 @@ fn a_clock_that_was_set_back_makes_nothing_good_again() {
     late.exits(2).says("it is 2099-01-01T00:00:00Z");
     let given = sandbox.run(&["get", "A", "--allow-expired"]).succeeds();
     assert_eq!(given.text(), value_of("A"));
+}
+
+#[test]
+fn a_save_by_a_clock_far_ahead_is_forgotten_on_a_person_s_word() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    date(&sandbox, "A", "2098-12-31T00:00:00Z");
+    save_at(&sandbox, "2099-01-01T00:00:00Z");
+
+    // As long as it is the last one there is nothing better to go by.
+    sandbox
+        .run(&["trust"])
+        .succeeds()
+        .says("is as this machine saw it last");
+    sandbox.run(&["get", "A"]).exits(5);
+    sandbox.add("B", "made-up");
+    sandbox.run(&["get", "A"]).exits(5);
+    assert_snapshot!(sandbox.refused(&["trust"]), @"
+    --- stderr ---
+    environment `dev` was saved by a clock that said 2099-01-01T00:00:00Z, and by an earlier one since: by that dates would be judged again
+    keyvault: error: `Trust environment dev as it is now?` was not asked: there is no terminal, or input is switched off
+    keyvault: hint: pass `--yes` to say yes beforehand
+    [exit 2]
+    ");
+    assert_snapshot!(sandbox.run(&["trust", "--yes"]), @"
+    --- stderr ---
+    environment `dev` was saved by a clock that said 2099-01-01T00:00:00Z, and by an earlier one since: by that dates would be judged again
+    environment `dev` is trusted as it is now (revision 3)
+    [exit 0]
+    ");
+    sandbox.run(&["get", "A"]).succeeds().says_nothing();
+    sandbox
+        .run(&["trust"])
+        .succeeds()
+        .says("is as this machine saw it last");
 }
 
 /// A text without the times of the run and what lies between them.
@@ -200,7 +234,7 @@ fn a_value_is_served_up_to_its_second_and_not_in_it() {
     let back = get("2028-02-28 23:59:59").exits(5);
     assert_snapshot!(back, @"
     --- stderr ---
-    keyvault: warning: this machine's clock says 2028-02-28T23:59:59Z, 1h before the newest save that it has seen, of 2028-02-29T01:30:00Z; dates are judged as of 2028-02-29T01:30:00Z
+    keyvault: warning: this machine's clock says 2028-02-28T23:59:59Z, 1h before the newest save that it has seen, of 2028-02-29T01:30:00Z; dates are judged as of 2028-02-29T01:30:00Z (if the clock of that save was wrong, run `keyvault trust` after the next one)
     keyvault: error: `A` in environment `dev` has expired (version 1, at 2028-02-29T00:00:00Z)
     keyvault: hint: run `keyvault rotate A --env dev` to give it a new value, or `keyvault expire A@1 30d --env dev` if it is good for longer
     [exit 5]
@@ -234,6 +268,12 @@ fn a_clock_in_1970_is_named_and_not_believed() {
     run(&["get", "B"]).succeeds().says("cannot be right");
     run(&["exec", "--", "true"]).exits(125);
     run(&["get", "B", "-q"]).succeeds().says_nothing();
+    // Nor is it a reason to forget what was seen, whatever is said.
+    faked
+        .run_with_stdin(&sandbox, epoch, &["add", "C"])
+        .succeeds();
+    run(&["trust", "--yes"]).succeeds();
+    run(&["get", "A"]).exits(5);
     // A date is reckoned from what is known to have been.
     let json = run(&["expire", "B", "1d", "--json"]).succeeds().json();
     assert!(json["expires_at"].as_str() > Some("2026"), "{json}");
