@@ -10,9 +10,9 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::completions::Shell;
 use crate::commands::{
-    add, clipboard_guard, completions, doctor, env, exec, expire, export, get, history, identity,
-    import, init, list, lock, man, migrate, policy, remove, render, revoke, rollback, rotate,
-    shell, status, trust, unlock,
+    add, audit, clipboard_guard, completions, doctor, env, exec, expire, export, get, history,
+    identity, import, init, list, lock, man, migrate, policy, remove, render, revoke, rollback,
+    rotate, shell, status, trust, unlock,
 };
 use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
@@ -185,6 +185,7 @@ enum Command {
     Lock(With<lock::LockArgs>),
     Trust(With<trust::TrustArgs>),
     Status(With<status::StatusArgs>),
+    Audit(With<audit::AuditArgs>),
     Doctor(With<doctor::DoctorArgs>),
     Completions(With<completions::CompletionsArgs>),
     Man(With<man::ManArgs>),
@@ -294,6 +295,7 @@ impl Cli {
             Command::Lock(with) => lock::run(&with.args, cx),
             Command::Trust(with) => trust::run(&with.args, cx),
             Command::Status(with) => return status::run(&with.args, cx).map(|code| code as u8),
+            Command::Audit(with) => audit::run(&with.args, cx),
             Command::Completions(with) => completions::run(&with.args),
             Command::ClipboardGuard(with) => clipboard_guard::run(&with.args, cx),
             Command::Shell(with) => shell::run(&with.args, cx),
@@ -329,6 +331,7 @@ impl Command {
             Self::Lock(with) => &mut with.global,
             Self::Trust(with) => &mut with.global,
             Self::Status(with) => &mut with.global,
+            Self::Audit(with) => &mut with.global,
             Self::Doctor(with) => &mut with.global,
             Self::Completions(with) => &mut with.global,
             Self::Man(with) => &mut with.global,

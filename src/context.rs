@@ -6,6 +6,7 @@
 //! and what was pinned.
 
 mod at_hand;
+mod audit;
 pub mod clipboard;
 pub mod dates;
 mod folders;

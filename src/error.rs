@@ -74,6 +74,10 @@ pub enum Error {
 
     /// There is no home folder.
     NoHome,
+    /// The audit log has no line for this use, which is not to be without.
+    Unlogged { what: String },
+    /// The audit log is not what was written.
+    BrokenLog { path: PathBuf, fault: LogFault },
 
     /// The command line asks for something that does not fit together.
     Usage { message: String, hint: String },
@@ -458,6 +462,98 @@ impl fmt::Display for Fault {
     }
 }
 
+/// What is wrong with an audit log. Lines count from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogFault {
+    /// A line is not what it was.
+    Edited { line: u64 },
+    /// Lines are not there, and later ones are.
+    Removed { first: u64, last: u64 },
+    /// A line stands where another one was.
+    Reordered { line: u64 },
+    /// Lines at the end are not there.
+    Cut { first: u64, last: u64 },
+    /// A line was not written whole.
+    Torn { line: u64 },
+    /// Nothing tells where the log ended when this line was written, or now.
+    HeadLost { line: u64 },
+    /// What tells where the log ends is not what was written.
+    HeadEdited,
+    /// There was another log here, with so many lines.
+    BegunAnew { lines: u64 },
+    /// An environment tells less of a member's log than it told before.
+    WentBack {
+        by: MemberName,
+        environment: EnvironmentName,
+        found: u64,
+        seen: u64,
+    },
+}
+
+impl LogFault {
+    /// Returns the first line that is bad, where it is known.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Edited { line }
+            | Self::Reordered { line }
+            | Self::Torn { line }
+            | Self::HeadLost { line } => Some(*line),
+            Self::Removed { first, .. } | Self::Cut { first, .. } => Some(*first),
+            Self::BegunAnew { .. } => Some(1),
+            Self::HeadEdited | Self::WentBack { .. } => None,
+        }
+    }
+
+    /// Returns what happened, in one word that stays the same.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Edited { .. } => "edited",
+            Self::Removed { .. } => "removed",
+            Self::Reordered { .. } => "reordered",
+            Self::Cut { .. } => "cut",
+            Self::Torn { .. } => "torn",
+            Self::HeadLost { .. } => "head-lost",
+            Self::HeadEdited => "head-edited",
+            Self::BegunAnew { .. } => "begun-anew",
+            Self::WentBack { .. } => "went-back",
+        }
+    }
+}
+
+impl fmt::Display for LogFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = |first: &u64, last: &u64| match first == last {
+            true => format!("line {first} was"),
+            false => format!("lines {first} to {last} were"),
+        };
+        match self {
+            Self::Edited { line } => write!(f, "line {line} was edited"),
+            Self::Removed { first, last } => write!(f, "{} removed", lines(first, last)),
+            Self::Reordered { line } => write!(f, "line {line} is not in its place"),
+            Self::Cut { first, last } => write!(f, "{} cut off", lines(first, last)),
+            Self::Torn { line } => write!(f, "line {line} was not written whole"),
+            Self::HeadLost { line } => write!(
+                f,
+                "its head was lost at line {line}, and lines may have been cut off there"
+            ),
+            Self::HeadEdited => write!(f, "its head was edited, and lines may have been cut off"),
+            Self::BegunAnew { lines } => write!(
+                f,
+                "it was begun anew, and another one with {lines} lines or more is gone"
+            ),
+            Self::WentBack {
+                by,
+                environment,
+                found,
+                seen,
+            } => write!(
+                f,
+                "the log of `{by}` had {seen} lines, and environment `{environment}` now tells of {found}"
+            ),
+        }
+    }
+}
+
 /// How a sound file differs from what this machine saw last.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Surprise {
@@ -584,6 +680,11 @@ impl Error {
                 Some("nothing was changed; run it without `--verify`".to_owned()),
             ),
 
+            Self::Unlogged { what } => (
+                Code::Other,
+                format!("`KEYVAULT_AUDIT=required`, and this cannot be written to the audit log: {what}"),
+                Some("nothing was given out or changed; make room for the log, or unset `KEYVAULT_AUDIT`".to_owned()),
+            ),
             Self::NoHome => (
                 Code::Other,
                 "there is no home folder to keep anything in".to_owned(),
@@ -793,6 +894,11 @@ impl Error {
                 Some(format!("it was not touched; if you know why, run `keyvault trust --env {environment}` to see the change and accept it")),
             ),
 
+            Self::BrokenLog { path, fault } => (
+                Code::Untrusted,
+                format!("the audit log `{}` is not what was written: {fault}", shown(path)),
+                Some("nothing was changed; keep a copy of the folder, and compare it with a backup".to_owned()),
+            ),
             Self::ForeignVault { path } => (
                 Code::Untrusted,
                 format!("the vault found at `{}` belongs to another user, who could have put it there for you to find", shown(path)),

@@ -5,6 +5,7 @@
 //! a command file is in the wrong place.
 
 pub mod add;
+pub mod audit;
 pub mod clipboard_guard;
 pub mod completions;
 pub mod doctor;

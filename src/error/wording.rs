@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use insta::assert_snapshot;
 
-use super::{Error, Fault, Misfit, Origin, Surprise};
+use super::{Error, Fault, LogFault, Misfit, Origin, Surprise};
 use crate::name::{EnvironmentName, MemberName, SecretName};
 
 fn name() -> SecretName {
@@ -121,6 +121,33 @@ fn unfilled(closest: &[Option<&str>]) -> Error {
     }
 }
 
+fn log_faults() -> Vec<LogFault> {
+    let all = vec![
+        LogFault::Edited { line: 7 },
+        LogFault::Removed { first: 7, last: 7 },
+        LogFault::Removed { first: 7, last: 9 },
+        LogFault::Reordered { line: 7 },
+        LogFault::Cut { first: 7, last: 9 },
+        LogFault::Torn { line: 7 },
+        LogFault::HeadLost { line: 7 },
+        LogFault::HeadEdited,
+        LogFault::BegunAnew { lines: 120 },
+        LogFault::WentBack {
+            by: alice(),
+            environment: dev(),
+            found: 100,
+            seen: 120,
+        },
+    ];
+    let listed = |fault: &LogFault| match fault {
+        LogFault::Edited { .. } | LogFault::Removed { .. } | LogFault::Reordered { .. } => {}
+        LogFault::Cut { .. } | LogFault::Torn { .. } | LogFault::HeadLost { .. } => {}
+        LogFault::HeadEdited | LogFault::BegunAnew { .. } | LogFault::WentBack { .. } => {}
+    };
+    all.iter().for_each(listed);
+    all
+}
+
 fn errors() -> Vec<Error> {
     let file = || path("/project/.keyvault/dev.age");
     let vault = || path("/project/.keyvault");
@@ -141,6 +168,9 @@ fn errors() -> Vec<Error> {
         Error::Output(no_space()),
         Error::NoRandomness,
         Error::NoHome,
+        Error::Unlogged {
+            what: "no space left on device".to_owned(),
+        },
         Error::VerifyFailed {
             name: name(),
             outcome: "ended with 3".to_owned(),
@@ -427,8 +457,13 @@ fn errors() -> Vec<Error> {
         environment: dev(),
         surprise,
     }));
+    all.extend(log_faults().into_iter().map(|fault| Error::BrokenLog {
+        path: path("/home/alice/.local/state/keyvault/audit/00ff"),
+        fault,
+    }));
     // Fails to compile when one is added; then it goes into the list, too.
     let listed = |error: &Error| match error {
+        Error::Unlogged { .. } | Error::BrokenLog { .. } => {}
         Error::Io { .. }
         | Error::Unconfirmed { .. }
         | Error::EnvironmentFull { .. }

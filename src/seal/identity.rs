@@ -10,6 +10,7 @@ use age::secrecy::{ExposeSecret, SecretString};
 use ssh_key::{LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
+use crate::seal::audit::AuditKey;
 use crate::seal::recipient::Recipient;
 use crate::seal::signature::Signer;
 use crate::secret_value::SecretValue;
@@ -171,6 +172,19 @@ impl Identity {
             .map(Key::signer)
     }
 
+    /// Returns what makes MACs for the audit log, of one of the public keys.
+    pub fn audit_key(&self, recipient: &Recipient) -> Option<AuditKey> {
+        let mut keys = self.keys.iter();
+        let key = keys.find(|key| key.recipient() == *recipient)?;
+        Some(key.derive(AuditKey::derive))
+    }
+
+    /// Returns the first public key, with what makes its MACs for the audit log.
+    pub fn auditor(&self) -> (Recipient, AuditKey) {
+        let key = self.keys.first().expect("an identity has a key");
+        (key.recipient(), key.derive(AuditKey::derive))
+    }
+
     /// Returns the contents of a plain identity file. It reads back by
     /// [`IdentityFile::parse`].
     pub fn to_text(&self) -> SecretValue {
@@ -259,12 +273,17 @@ impl Key {
     }
 
     fn signer(&self) -> Signer {
+        self.derive(Signer::derive)
+    }
+
+    /// Derives something from the 32 secret bytes.
+    fn derive<T>(&self, derive: impl FnOnce(&[u8; 32]) -> T) -> T {
         match self {
             Self::Age(identity) => {
                 let text = identity.to_string();
                 let (_, bytes) = bech32::decode(text.expose_secret()).expect("age writes bech32");
                 let bytes = Zeroizing::new(bytes);
-                Signer::derive(
+                derive(
                     bytes
                         .as_slice()
                         .try_into()
@@ -277,7 +296,7 @@ impl Key {
                     .key_data()
                     .ed25519()
                     .expect("checked when it was read");
-                Signer::derive(pair.private.as_ref())
+                derive(pair.private.as_ref())
             }
         }
     }

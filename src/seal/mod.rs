@@ -5,6 +5,7 @@
 //! recipients. age keeps secrets and authenticates nobody, so what is inside is
 //! signed; see [`signature`].
 
+pub mod audit;
 pub mod digest;
 pub mod identity;
 pub mod random;

@@ -32,6 +32,7 @@ use crate::seal::identity::Identity;
 use crate::seal::recipient::Recipient;
 use crate::seal::signature::{Signer, SignerKey};
 use crate::seal::{self, Envelope, Unopened};
+use crate::store::audit_log::AuditLog;
 use crate::store::folder::{Folder, Lock, Unread};
 use crate::store::pin::{BadPin, Membership, Pin, Pins, Sighting, Verdict};
 use crate::timestamp::Timestamp;
@@ -229,6 +230,11 @@ impl VaultStore {
     /// Returns the vault's pins.
     pub fn pins(&self) -> &Pins {
         &self.pins
+    }
+
+    /// Returns the vault's audit log on this machine, below the state folder.
+    pub fn audit_log(&self, state: Option<&Path>) -> AuditLog {
+        AuditLog::of_vault(state, self.folder.path())
     }
 
     /// Returns the path of an environment's file.

@@ -7,6 +7,7 @@
 //! A pin also makes reading fast: a file whose digest is the pinned one was
 //! verified when it was pinned, and is not verified again.
 
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,10 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, Surprise, shown};
 use crate::name::EnvironmentName;
-use crate::seal::digest::{Digest, ShortDigest};
+use crate::seal::digest::{Digest, LogId, ShortDigest};
 use crate::seal::signature::SignerKey;
 use crate::store::folder::{self, Folder, Unread};
 use crate::timestamp::Timestamp;
+use crate::vault::log_head::{self, LogHead};
 use crate::vault::roster::Member;
 use crate::vault::{ANCESTORS_MAX, Environment, VaultId};
 
@@ -26,6 +28,10 @@ const PIN_MAX: u64 = 1 << 20;
 
 /// How many notes a pin keeps: more branches than anyone goes to and fro between.
 const NOTED_MAX: usize = 16;
+
+/// How many audit logs of its own a machine remembers: each was begun where there should
+/// have been one.
+const OWN_LOGS_MAX: usize = 8;
 
 /// The state of an environment that this machine saw last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +62,12 @@ pub struct Pin {
     /// person was told of; each is told once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     noted: Vec<ShortDigest>,
+    /// How far audit logs had come, each at the most that was seen here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogHead>,
+    /// The audit logs that were this machine's own, the last one the latest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_logs: Vec<LogId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +125,28 @@ impl Pin {
             founder: seen.environment.founder_key().copied(),
             updated_at: Some(seen.environment.updated_at),
             noted: Vec::new(),
+            logs: seen.environment.logs.clone(),
+            own_logs: Vec::new(),
         }
+    }
+
+    /// Takes over what the pin before has of audit logs, and notes the one that is this
+    /// machine's own.
+    fn following(mut self, before: Option<&Self>, own: Option<LogId>) -> Self {
+        // Of another vault, its logs tell nothing of this one's.
+        let before = before.filter(|before| before.vault == self.vault);
+        if let Some(before) = before {
+            log_head::note_highest(&mut self.logs, &before.logs);
+        }
+        let known = before.into_iter().flat_map(|before| &before.own_logs);
+        for log in known.copied().chain(own) {
+            if !self.own_logs.contains(&log) {
+                self.own_logs.push(log);
+            }
+        }
+        let surplus = self.own_logs.len().saturating_sub(OWN_LOGS_MAX);
+        self.own_logs.drain(..surplus);
+        self
     }
 
     /// Returns this pin with a note of a file that is not the pinned one, or
@@ -210,6 +243,8 @@ fn other_roster(environment: &Environment) -> Surprise {
 pub struct Pins {
     /// Where they are, if anywhere.
     path: Option<PathBuf>,
+    /// The audit log of this machine, once a line was written there.
+    log: Cell<Option<LogId>>,
 }
 
 impl Pins {
@@ -219,7 +254,13 @@ impl Pins {
         let digest = Digest::of(vault.as_os_str().as_encoded_bytes()).to_string();
         Self {
             path: state.map(|state| state.join("pins").join(&digest[..32])),
+            log: Cell::new(None),
         }
+    }
+
+    /// Notes, in pins that are kept from here on, which audit log is this machine's.
+    pub fn note_log(&self, log: LogId) {
+        self.log.set(Some(log));
     }
 
     /// Returns the pin of an environment, if there is one.
@@ -356,7 +397,7 @@ impl Pins {
         let name = file_name(&new.environment);
         let now = read(&path.join(&name)).ok().flatten();
         if condition(now.as_ref()) {
-            let mut new = new.clone();
+            let mut new = new.clone().following(now.as_ref(), self.log.get());
             // Of another vault, its saves tell nothing of this one's.
             if let Some(before) = now.filter(|before| before.vault == new.vault) {
                 new.updated_at = new.updated_at.max(before.updated_at);
