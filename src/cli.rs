@@ -16,7 +16,8 @@ use crate::commands::{
 };
 use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
-use crate::name::{EnvironmentName, NameRule, closest};
+use crate::name::{EnvironmentName, NameRule, Remark, closest};
+use crate::store::audit_log::OWN_COMMAND;
 use crate::ui::{Color, Format, Ui};
 
 /// Keep API keys out of plaintext files: named secrets per environment, in
@@ -44,6 +45,9 @@ Variables:
   KEYVAULT_PASSPHRASE_FILE     a file with the identity's passphrase
   KEYVAULT_PASSPHRASE_COMMAND  a command that prints it
   KEYVAULT_NO_INPUT            never ask, as --no-input
+  KEYVAULT_REASON              why, as --reason
+  KEYVAULT_AUDIT               `required`: nothing is given out or changed that cannot be
+                               written to the audit log
 
 Exit codes:
   0 ok · 1 other · 2 usage · 3 no such secret, environment or vault
@@ -86,6 +90,10 @@ struct GlobalArgs {
     #[arg(long, global = true)]
     no_input: bool,
 
+    /// Say why, for the audit log
+    #[arg(long, global = true, value_name = "TEXT")]
+    reason: Option<Remark>,
+
     /// When to use colour: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", hide_possible_values = true)]
     color: Option<Color>,
@@ -104,12 +112,13 @@ impl GlobalArgs {
             json: self.json || before.json,
             quiet: self.quiet || before.quiet,
             no_input: self.no_input || before.no_input,
+            reason: self.reason.or(before.reason),
             color: self.color.or(before.color),
         }
     }
 
     /// Parts them into where to look, and how to speak.
-    fn split(self) -> (Options, Ui) {
+    fn split(self, command: &'static str) -> (Options, Ui) {
         let format = if self.json {
             Format::Json
         } else {
@@ -132,6 +141,8 @@ impl GlobalArgs {
             environments: self.env,
             vault: self.vault,
             identity: self.identity,
+            reason: self.reason,
+            command,
         };
         (options, ui)
     }
@@ -263,7 +274,8 @@ impl Cli {
     /// Takes the global options, and how to speak.
     pub fn options(&mut self) -> (Options, Ui) {
         let before = std::mem::take(&mut self.global);
-        std::mem::take(self.command.global()).after(before).split()
+        let global = std::mem::take(self.command.global()).after(before);
+        global.split(self.command.name())
     }
 
     /// Runs the subcommand.
@@ -307,6 +319,40 @@ impl Cli {
 }
 
 impl Command {
+    /// Returns its name, with that of a subcommand of its own, as the audit log has it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Migrate(_) => "migrate",
+            Self::Import(_) => "import",
+            Self::Add(_) => "add",
+            Self::Get(_) => "get",
+            Self::List(_) => "list",
+            Self::Exec(_) => "exec",
+            Self::Export(_) => "export",
+            Self::Render(_) => "render",
+            Self::Rotate(_) => "rotate",
+            Self::Revoke(_) => "revoke",
+            Self::History(_) => "history",
+            Self::Rollback(_) => "rollback",
+            Self::Expire(_) => "expire",
+            Self::Policy(_) => "policy",
+            Self::Remove(_) => "remove",
+            Self::Env(with) => with.args.name(),
+            Self::Identity(_) => "identity",
+            Self::Unlock(_) => "unlock",
+            Self::Lock(_) => "lock",
+            Self::Trust(_) => "trust",
+            Self::Status(_) => "status",
+            Self::Audit(_) => OWN_COMMAND,
+            Self::Doctor(_) => "doctor",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Shell(_) => "shell",
+            Self::ClipboardGuard(_) => "clipboard-guard",
+        }
+    }
+
     fn global(&mut self) -> &mut GlobalArgs {
         match self {
             Self::Init(with) => &mut with.global,
@@ -375,7 +421,7 @@ impl Unfinished {
         let typed = &self.words[..self.words.len().saturating_sub(1)];
         let matches = command().ignore_errors(true).try_get_matches_from(typed);
         let global = matches.map_or_else(|_| GlobalArgs::default(), |matches| globals(&matches));
-        let (options, ui) = global.split();
+        let (options, ui) = global.split("complete");
         let silent = Ui {
             quiet: true,
             input: false,

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod import;
 pub mod migration;
 pub mod plaintext;
+mod surroundings;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{OsStr, OsString};
@@ -26,10 +27,11 @@ use rustix::process::geteuid;
 
 use crate::child::secret_file::{Places, SecretFiles};
 use crate::child::{self, Variables, git};
+use crate::context::audit::Trail;
 use crate::context::folders::Folders;
 use crate::error::{Error, Result};
 use crate::hardening::{CoreLimit, harden};
-use crate::name::{EnvironmentName, MemberName, SecretName};
+use crate::name::{EnvironmentName, MemberName, Remark, SecretName};
 use crate::seal::identity::Identity;
 use crate::seal::random;
 use crate::seal::signature::Signer;
@@ -68,6 +70,10 @@ pub struct Options {
     pub vault: Option<PathBuf>,
     /// `--identity`.
     pub identity: Option<PathBuf>,
+    /// `--reason`.
+    pub reason: Option<Remark>,
+    /// The subcommand, as the audit log has it.
+    pub command: &'static str,
 }
 
 /// What commands work with.
@@ -84,6 +90,7 @@ pub struct Context {
     is_clock_doubted: Cell<bool>,
     /// The news that were told.
     told: RefCell<Vec<String>>,
+    trail: Trail,
 }
 
 impl Context {
@@ -99,6 +106,7 @@ impl Context {
             newest_save: Cell::default(),
             is_clock_doubted: Cell::default(),
             told: RefCell::default(),
+            trail: Trail::default(),
         }
     }
 
@@ -336,7 +344,9 @@ impl Context {
                 Some(found) => VaultStore::open(&found, true, state)?,
                 None => None,
             };
-            return store.ok_or(Error::NoVaultAt { path });
+            return store
+                .inspect(|store| self.trail.enter(store))
+                .ok_or(Error::NoVaultAt { path });
         }
         let from = self.working_folder()?;
         if let Some(store) = self.project_store(&from)? {
@@ -345,7 +355,10 @@ impl Context {
         let Ok(personal) = self.personal_vault() else {
             return Err(Error::NoVault { from });
         };
-        VaultStore::open(&personal, true, state)?.ok_or(Error::NoVault { from })
+        let store = VaultStore::open(&personal, true, state)?;
+        store
+            .inspect(|store| self.trail.enter(store))
+            .ok_or(Error::NoVault { from })
     }
 
     /// Opens the vault of the project that a folder is in, if it is in one.
@@ -367,6 +380,7 @@ impl Context {
         if owner != geteuid().as_raw() && self.expected_vault()?.is_none() {
             return Err(Error::ForeignVault { path });
         }
+        self.trail.enter(&store);
         Ok(Some(store))
     }
 
@@ -561,6 +575,7 @@ impl Context {
         };
         let outcome = change(&mut environment, author)?;
         if environment.is_changed() {
+            self.log_change(store, &mut environment, author)?;
             environment.advance(digest, author);
             let mut notices = Vec::new();
             let saving = Saving::Changed;
@@ -612,7 +627,12 @@ impl Context {
             signer: Some(signer.public()),
             added_at: self.system_time(),
         };
-        let environment = Environment::found(vault, name.clone(), member, &signer);
+        let author = Author {
+            name: &founder,
+            now: member.added_at,
+        };
+        let mut environment = Environment::found(vault, name.clone(), member, &signer);
+        self.log_change(store, &mut environment, author)?;
         let mut notices = Vec::new();
         let saving = Saving::New;
         store.save(&lock, saving, &environment, identity, &signer, &mut notices)?;

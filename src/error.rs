@@ -897,7 +897,7 @@ impl Error {
             Self::BrokenLog { path, fault } => (
                 Code::Untrusted,
                 format!("the audit log `{}` is not what was written: {fault}", shown(path)),
-                Some("nothing was changed; keep a copy of the folder, and compare it with a backup".to_owned()),
+                Some("it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place".to_owned()),
             ),
             Self::ForeignVault { path } => (
                 Code::Untrusted,
@@ -1039,6 +1039,95 @@ impl Error {
             code,
             message,
             hint,
+        }
+    }
+}
+
+impl Error {
+    /// Returns the failure itself, where it only kept `exec` from starting its program.
+    pub fn inner(&self) -> &Self {
+        match self {
+            Self::Exec(error) => error.inner(),
+            other => other,
+        }
+    }
+
+    /// Returns what kind of failure it is, in a word that stays the same: `not-a-member`.
+    /// It is the variant's name, so that none is without; a test holds all of them.
+    pub fn kind(&self) -> String {
+        /// Takes letters, and refuses all else: what stands behind them is not read.
+        struct Letters(String);
+        impl fmt::Write for Letters {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                for letter in text.chars() {
+                    match letter {
+                        'a'..='z' => {}
+                        'A'..='Z' if self.0.is_empty() => {}
+                        'A'..='Z' => self.0.push('-'),
+                        _ => return Err(fmt::Error),
+                    }
+                    self.0.push(letter.to_ascii_lowercase());
+                }
+                Ok(())
+            }
+        }
+        let mut letters = Letters(String::new());
+        let _ = fmt::Write::write_fmt(&mut letters, format_args!("{:?}", self.inner()));
+        letters.0
+    }
+
+    /// Returns the environments and the secrets that it is about, these as `NAME` or
+    /// `NAME@3`, as far as it tells.
+    pub fn subject(&self) -> (Vec<EnvironmentName>, Vec<String>) {
+        match self.inner() {
+            Self::Revoked {
+                name,
+                version,
+                environment,
+                ..
+            }
+            | Self::Expired {
+                name,
+                version,
+                environment,
+                ..
+            }
+            | Self::Destroyed {
+                name,
+                version,
+                environment,
+            } => (vec![environment.clone()], vec![format!("{name}@{version}")]),
+            Self::RevokedValue {
+                name, environment, ..
+            }
+            | Self::NoSecret {
+                name, environment, ..
+            }
+            | Self::NoVersion {
+                name, environment, ..
+            }
+            | Self::SameValue {
+                name, environment, ..
+            }
+            | Self::NulInValue { name, environment }
+            | Self::EnvironmentTooLarge {
+                name, environment, ..
+            } => (vec![environment.clone()], vec![name.to_string()]),
+            Self::NotAMember { environment, .. }
+            | Self::NotAWriter { environment }
+            | Self::EnvironmentFull { environment, .. }
+            | Self::Unexpected { environment, .. } => (vec![environment.clone()], Vec::new()),
+            Self::Unfilled { misfits, .. } => {
+                let (mut environments, mut names) = (Vec::new(), Vec::new());
+                for misfit in misfits {
+                    let (environment, name) = misfit.error.subject();
+                    environments.extend(environment);
+                    names.extend(name);
+                }
+                environments.dedup();
+                (environments, names)
+            }
+            _ => (Vec::new(), Vec::new()),
         }
     }
 }

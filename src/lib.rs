@@ -72,7 +72,10 @@ pub fn run() -> ExitCode {
     let cx = Context::new(options, ui, core_limit);
     let code = match cli.run(&cx) {
         Ok(code) => code,
-        Err(error) => failure::report(&cx.ui, &error),
+        Err(error) => {
+            cx.log_failure(&error);
+            failure::report(&cx.ui, &error)
+        }
     };
     ExitCode::from(code)
 }

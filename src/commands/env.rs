@@ -57,6 +57,19 @@ enum EnvCommand {
     },
 }
 
+impl EnvArgs {
+    /// Returns the name of what is to be done, as the audit log has it.
+    pub fn name(&self) -> &'static str {
+        match self.command {
+            EnvCommand::Create { .. } => "env create",
+            EnvCommand::List => "env list",
+            EnvCommand::Copy(_) => "env copy",
+            EnvCommand::Diff { .. } => "env diff",
+            EnvCommand::Remove { .. } => "env remove",
+        }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -124,6 +137,7 @@ fn remove(name: &EnvironmentName, yes: bool, cx: &Context) -> Result<()> {
     }
     let lock = store.lock(&mut || cx.note_waiting())?;
     store.require(name)?;
+    cx.log_use([name], Vec::new(), None)?;
     store.remove(&lock, name)?;
     Ok(cx.ui.outcome(&Removed { environment: name })?)
 }

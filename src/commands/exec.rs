@@ -196,6 +196,7 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
         return Ok(0);
     };
     tell_dates(&secrets, &settings, &layers, cx);
+    cx.log_use(layers.names(), uses(&secrets, &settings), Some(program))?;
     if args.mask || secrets.iter().any(|secret| secret.is_file) {
         environment::make_way_for_files(&mut inherited, &secrets);
         let masks = args.mask.then(|| stay::masks(&secrets, &settings, cx));
@@ -219,6 +220,14 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
     let variables = environment::overlay(&inherited, variables);
     let error = cx.become_program(program, arguments, variables);
     Err(environment::explain(error, &secrets))
+}
+
+/// Returns the versions of secrets that the program gets, also within settings.
+fn uses(secrets: &[Chosen<'_>], settings: &BTreeMap<SecretName, Setting<'_>>) -> Vec<String> {
+    let secrets = secrets.iter().filter(|secret| secret.env_file.is_none());
+    let referred = settings.values().flat_map(|setting| &setting.secrets);
+    let referred = referred.map(|(name, served)| served.reference(name));
+    secrets.map(Chosen::reference).chain(referred).collect()
 }
 
 /// Splits the program from its arguments.

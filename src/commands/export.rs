@@ -103,6 +103,7 @@ pub fn run(args: &ExportArgs, cx: &Context) -> Result<()> {
     }
     if is_json {
         args.output.confirm_showing(cx, secrets.len())?;
+        cx.log_use(layers.names(), versions(&secrets), None)?;
         return Ok(cx.ui.reveal_json(secrets.iter().map(revealed))?);
     }
     if format == Format::Github {
@@ -118,6 +119,7 @@ pub fn run(args: &ExportArgs, cx: &Context) -> Result<()> {
         .map(|secret| (secret.variable, secret.value))
         .collect();
     let text = SecretValue::new(write::write(&form, &pairs)?);
+    cx.log_use(layers.names(), versions(&secrets), None)?;
     let replacing = Replacing::Asked;
     Ok(args
         .output
@@ -144,9 +146,14 @@ impl ExportArgs {
     }
 }
 
+fn versions(secrets: &[Chosen<'_>]) -> Vec<String> {
+    secrets.iter().map(Chosen::reference).collect()
+}
+
 fn revealed<'a>(secret: &Chosen<'a>) -> Revealed<'a> {
     Revealed {
         key: secret.variable.to_string(),
+        name: secret.name,
         origin: Some((secret.environment, secret.version)),
         value: secret.value,
     }

@@ -153,6 +153,8 @@ fn one(
                 let (name, selector) = (&reference.name, reference.selector());
                 let (version, value) = secret.serve(name, selector, environment, serving)?;
                 cx.warn_of_expired([Given::version(name, environment, version)]);
+                let served = format!("{name}@{}", version.number);
+                cx.log_use([environment], vec![served], None)?;
                 return Ok(give(value)?);
             }
             Err(error @ Error::NoSecret { .. }) => missing = missing.or(Some(error)),
@@ -188,12 +190,14 @@ fn all(
                 given.push(Given::version(name, environment, version));
                 Ok(Revealed {
                     key,
+                    name: &reference.name,
                     origin: Some((environment, version.number)),
                     value,
                 })
             }
             (Err(Error::NoSecret { .. }), Some(value)) => Ok(Revealed {
                 key,
+                name: &reference.name,
                 origin: None,
                 value,
             }),
@@ -202,5 +206,10 @@ fn all(
     });
     let revealed = revealed.collect::<Result<Vec<_>, Error>>()?;
     cx.warn_of_expired(given);
+    let served = revealed.iter().filter_map(Revealed::reference);
+    let served: Vec<String> = served.collect();
+    if !served.is_empty() {
+        cx.log_use(layers.names(), served, None)?;
+    }
     Ok(cx.ui.reveal_json(revealed)?)
 }

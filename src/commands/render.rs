@@ -85,6 +85,8 @@ pub fn run(args: &RenderArgs, cx: &Context) -> Result<()> {
             .map(|(name, served)| Given::served(name, served)),
     );
     let text = SecretValue::new(filled.bytes);
+    let uses = given.iter().map(|(name, served)| served.reference(name));
+    cx.log_use(layers.names(), uses.collect(), None)?;
     Ok(args.output.give_out(
         cx,
         place.as_ref(),

@@ -5,14 +5,13 @@ use std::io::{self, Write};
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::name::Remark;
 use crate::ui::Report;
 use crate::vault::Revoked;
 use crate::vault::secret::SecretReference;
 
 /// Destroy a secret's value and refuse to serve it
 ///
-/// The record stays, with the reason, and the same value is not taken again.
+/// The record stays, with the `--reason`, and the same value is not taken again.
 /// `NAME` revokes every version, `NAME@N` or `NAME@previous` one and those of this
 /// secret with the same value. Other secrets that have it are named.
 #[derive(clap::Args)]
@@ -20,10 +19,6 @@ pub struct RevokeArgs {
     /// The secret, or one version of it
     #[arg(value_name = "NAME[@N]")]
     secret: SecretReference,
-
-    /// Say why
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<Remark>,
 }
 
 /// Runs the command.
@@ -36,7 +31,7 @@ pub fn run(args: &RevokeArgs, cx: &Context) -> Result<()> {
     let environment = cx.environment(&store)?;
     let SecretReference { name, version } = &args.secret;
     let revoked = cx.edit(&store, &environment, |environment, author| {
-        environment.revoke(name, *version, args.reason.clone(), author)
+        environment.revoke(name, *version, cx.reason(), author)
     })?;
     Ok(cx.ui.outcome(&revoked)?)
 }

@@ -61,6 +61,7 @@ pub fn run(args: &TrustArgs, cx: &Context) -> Result<()> {
             "--yes",
         )?;
     }
+    cx.log_use([&environment], Vec::new(), None)?;
     if change.newer_save.is_some() {
         store.pins().forget_newest_save(&environment)?;
     }

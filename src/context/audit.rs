@@ -1,17 +1,246 @@
 //! The audit log, from where everything comes from: who uses what, and why.
 
-use crate::context::Context;
-use crate::error::{LogFault, Result};
+use std::cell::{Cell, RefCell};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::context::surroundings::Surroundings;
+use crate::context::{Context, variable};
+use crate::error::{Code, Error, LogFault, Result, shown};
+use crate::name::{EnvironmentName, Remark};
+use crate::seal::audit::AuditKey;
+use crate::seal::identity::Identity;
 use crate::store::VaultStore;
-use crate::store::audit_log::AuditLog;
+use crate::store::audit_log::line::{Line, Outcome};
 use crate::store::audit_log::verify::{Known, Verified};
+use crate::store::audit_log::{Appended, AuditLog, OWN_COMMAND};
 use crate::store::pin::Verdict;
-use crate::vault::log_head;
+use crate::ui::failure::is_broken_pipe;
+use crate::vault::log_head::{self, LogHead};
+use crate::vault::{Author, Environment};
+
+const AUDIT: &str = "KEYVAULT_AUDIT";
+const REASON: &str = "KEYVAULT_REASON";
+
+/// What [`AUDIT`] says so that nothing goes without its line.
+const REQUIRED: &str = "required";
+
+/// What the audit log is to know of this command beside what it is told.
+#[derive(Default)]
+pub struct Trail {
+    /// The vault that was opened last.
+    vault: RefCell<Option<PathBuf>>,
+    /// What was allowed that is not so by itself.
+    allowed: RefCell<Vec<&'static str>>,
+    /// Whether something was allowed, which may fail yet.
+    began: Cell<bool>,
+}
+
+impl Trail {
+    /// Notes which vault is worked on.
+    pub fn enter(&self, store: &VaultStore) {
+        *self.vault.borrow_mut() = Some(store.path().to_owned());
+    }
+}
 
 impl Context {
     /// Returns the audit log of a vault on this machine.
     pub fn audit_log(&self, store: &VaultStore) -> AuditLog {
         store.audit_log(self.state_folder().as_deref())
+    }
+
+    /// Returns what `--reason` says.
+    pub fn reason(&self) -> Option<Remark> {
+        self.options.reason.clone()
+    }
+
+    /// Notes, for the lines that are written from here on, that something was allowed
+    /// that is not so by itself: `expired`.
+    pub fn note_allowed(&self, what: &'static str) {
+        let mut allowed = self.trail.allowed.borrow_mut();
+        if !allowed.contains(&what) {
+            allowed.push(what);
+        }
+    }
+
+    /// Writes to the audit log what is about to be given out or changed: of which
+    /// environments, which secrets, as `NAME@3`, and to which program. It comes before
+    /// the use.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unlogged`], where it cannot be written and `KEYVAULT_AUDIT` says that it
+    /// has to; without that a person is told. [`Error::Usage`] for variables that make no
+    /// sense.
+    pub fn log_use<'a>(
+        &self,
+        environments: impl IntoIterator<Item = &'a EnvironmentName>,
+        names: Vec<String>,
+        program: Option<&OsStr>,
+    ) -> Result<()> {
+        let environments = environments.into_iter().cloned().collect();
+        self.log_begin(environments, names, program).map(drop)
+    }
+
+    /// Writes to the audit log what is about to be saved, and notes in it how far the log
+    /// has come.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::log_use`].
+    pub(super) fn log_change(
+        &self,
+        store: &VaultStore,
+        environment: &mut Environment,
+        author: Author<'_>,
+    ) -> Result<()> {
+        self.trail.enter(store);
+        let names = environment.changed_secrets().map(ToString::to_string);
+        let (names, own) = (names.collect(), vec![environment.name.clone()]);
+        let Some(appended) = self.log_begin(own, names, None)? else {
+            return Ok(());
+        };
+        // What others are told of should not be lost with the power.
+        if let Err(error) = appended.sync() {
+            self.warn_unlogged(&error);
+        }
+        store.pins().note_log(appended.log);
+        let head = LogHead {
+            log: appended.log,
+            by: author.name.clone(),
+            line: appended.line,
+            mac: appended.mac,
+            at: author.now,
+        };
+        if let Some(before) = log_head::note(&mut environment.logs, head) {
+            self.ui.warn(&format!(
+                "the audit log of this machine has {} lines, and had {}: some were lost; run `keyvault audit verify`",
+                appended.line, before.line
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes to the audit log that a command was refused, or failed after it was allowed
+    /// something.
+    pub fn log_failure(&self, error: &anyhow::Error) {
+        let error = error.downcast_ref::<Error>();
+        if self.options.command == OWN_COMMAND || error.is_some_and(is_broken_pipe) {
+            return;
+        }
+        let outcome = match error.map(|error| error.inner().code()) {
+            Some(Code::Locked | Code::Refused | Code::Untrusted) => Outcome::Refused,
+            _ if self.trail.began.get() => Outcome::Failed,
+            _ => return,
+        };
+        if self.trail.vault.borrow().is_none() {
+            // Of no vault, and so of no log.
+            let Ok(store) = self.store() else { return };
+            self.trail.enter(&store);
+        }
+        let (environments, names) = error.map(Error::subject).unwrap_or_default();
+        let line = Line {
+            outcome,
+            error: Some(error.map_or_else(|| "other".to_owned(), Error::kind)),
+            ..self.line(environments, names, None)
+        };
+        match self.append(line) {
+            Ok(appended) => appended
+                .without_head
+                .iter()
+                .for_each(|error| self.warn_unlogged(error)),
+            Err(error) => self.warn_unlogged(&error),
+        }
+    }
+
+    fn log_begin(
+        &self,
+        environments: Vec<EnvironmentName>,
+        names: Vec<String>,
+        program: Option<&OsStr>,
+    ) -> Result<Option<Appended>> {
+        let is_required = is_required()?;
+        let mut line = self.line(environments, names, program);
+        line.reason = match self.reason() {
+            None => reason_of_variable()?,
+            reason => reason,
+        };
+        match self.append(line) {
+            Ok(appended) => {
+                self.trail.began.set(true);
+                if let Some(error) = &appended.without_head {
+                    self.warn_unlogged(error);
+                }
+                Ok(Some(appended))
+            }
+            Err(error) if is_required => Err(Error::Unlogged {
+                what: error.to_string(),
+            }),
+            Err(error) => {
+                self.trail.began.set(true);
+                self.warn_unlogged(&error);
+                Ok(None)
+            }
+        }
+    }
+
+    fn append(&self, line: Line) -> Result<Appended> {
+        let vault = self.trail.vault.borrow();
+        let vault = vault.as_deref().unwrap_or_else(|| Path::new(""));
+        let log = AuditLog::of_vault(self.state_folder().as_deref(), vault);
+        match self.identity.get().map(Identity::auditor) {
+            Some((recipient, key)) => {
+                let identity = Some(recipient.to_string());
+                log.append(Line { identity, ..line }, &key)
+            }
+            None => log.append(line, &AuditKey::public()),
+        }
+    }
+
+    fn line(
+        &self,
+        environments: Vec<EnvironmentName>,
+        names: Vec<String>,
+        program: Option<&OsStr>,
+    ) -> Line {
+        let Surroundings {
+            parents,
+            tty,
+            agent,
+            ci,
+        } = Surroundings::look();
+        let allowed = self.trail.allowed.borrow();
+        Line {
+            line: 0,
+            // Right or wrong: a log tells what the machine said.
+            time: self.system_time(),
+            command: self.options.command.to_owned(),
+            environments,
+            names,
+            outcome: Outcome::Ok,
+            error: None,
+            allowed: allowed.iter().map(|what| (*what).to_owned()).collect(),
+            identity: None,
+            pid: std::process::id(),
+            program: program.map(|program| shown(program.as_ref())),
+            parents,
+            tty,
+            folder: self.working_folder().ok().map(|folder| shown(&folder)),
+            agent: agent.map(str::to_owned),
+            ci: ci.map(str::to_owned),
+            // Of a command that was refused a word that makes no sense is left out.
+            reason: self.reason().or_else(|| reason_of_variable().ok()?),
+        }
+    }
+
+    /// Says, once, that the audit log lacks something.
+    fn warn_unlogged(&self, error: &Error) {
+        let text = format!("the audit log is not complete: {error}");
+        let mut told = self.told.borrow_mut();
+        if !told.contains(&text) {
+            self.ui.warn(&text);
+            told.push(text);
+        }
     }
 
     /// Verifies an audit log, with what is known of it elsewhere: in the environments that
@@ -63,4 +292,27 @@ impl Context {
         verified.fault = verified.fault.or(gone_back);
         Ok(verified)
     }
+}
+
+/// Tells whether nothing goes without its line.
+fn is_required() -> Result<bool> {
+    match variable(AUDIT) {
+        None => Ok(false),
+        Some(value) if value == REQUIRED => Ok(true),
+        Some(_) => Err(Error::Usage {
+            message: format!("`{AUDIT}` is neither `{REQUIRED}` nor empty"),
+            hint: format!("set it as in `{AUDIT}={REQUIRED}`, or unset it"),
+        }),
+    }
+}
+
+fn reason_of_variable() -> Result<Option<Remark>> {
+    let Some(text) = variable(REASON) else {
+        return Ok(None);
+    };
+    let reason = text.to_str().and_then(|text| text.parse().ok());
+    reason.map(Some).ok_or_else(|| Error::Usage {
+        message: format!("`{REASON}` is not one line of printable text, at most 1024 bytes"),
+        hint: format!("set it as in `{REASON}=\"deploy 42\"`, or unset it"),
+    })
 }

@@ -87,7 +87,7 @@ impl Context {
                 self.warn_once(format!(
                     "`{name}` in environment `{environment}` has expired (version {version}, at {at}), and is given out because of `--allow-expired`"
                 ));
-                // The audit log's line is to say `expired` in its `allowed`: here.
+                self.note_allowed("expired");
             }
         }
     }

@@ -526,6 +526,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       1   the system gives no random bytes
       1   there is no home folder to keep anything in
           set `HOME`
+      1   `KEYVAULT_AUDIT=required`, and this cannot be written to the audit log: no space left on device
+          nothing was given out or changed; make room for the log, or unset `KEYVAULT_AUDIT`
       1   the new value of `STRIPE_KEY` was not accepted: the command of `--verify` ended with 3
           nothing was changed; mend the value or the command and run it again
       2   no command can verify the new value of `STRIPE_KEY`: what is wrong with it
@@ -716,6 +718,26 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
       6   `/project/.keyvault/dev.age` cannot be compared with what this machine saw last: `/state/pin.json` is damaged
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 was edited
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 was removed
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: lines 7 to 9 were removed
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 is not in its place
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: lines 7 to 9 were cut off
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 was not written whole
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: its head was lost at line 7, and lines may have been cut off there
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: its head was edited, and lines may have been cut off
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: it was begun anew, and another one with 120 lines or more is gone
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: the log of `alice` had 120 lines, and environment `dev` now tells of 100
+          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
     ");
 }
 
@@ -728,4 +750,86 @@ fn the_voice_is_kept() {
         assert!(!message.ends_with('.'), "{message}");
         assert!(message.matches('`').count().is_multiple_of(2), "{message}");
     }
+}
+
+/// The words stand in audit logs, and mean for ever what they mean now.
+#[test]
+fn each_error_has_a_word_for_the_audit_log() {
+    let errors = errors();
+    let mut words: Vec<String> = errors.iter().map(Error::kind).collect();
+    words.dedup();
+    assert_snapshot!(words.join("\n"), @"
+    io
+    unconfirmed
+    environment-full
+    output
+    no-randomness
+    no-home
+    unlogged
+    verify-failed
+    unverifiable
+    usage
+    value-on-command-line
+    unasked
+    declined
+    bad-value
+    uncarried
+    unfilled
+    in-the-way
+    not-a-layer
+    no-vault
+    no-vault-at
+    no-environment
+    which-environment
+    no-secret
+    no-version
+    bad-manifest
+    lacking
+    no-match
+    no-identity
+    identity-as-path
+    identity-exposed
+    bad-identity
+    no-prompt
+    no-new-passphrase
+    wrong-passphrase
+    passphrase-source
+    not-a-member
+    not-a-writer
+    no-session-cache
+    revoked
+    expired
+    destroyed
+    revoked-value
+    secret-exists
+    same-value
+    import-conflict
+    not-seen
+    not-read-back
+    not-shredded
+    bad-import
+    other-vault
+    other-founder
+    linked-vault
+    foreign-vault
+    environment-exists
+    vault-exists
+    lock-held
+    interrupted
+    dangerous
+    dangerous-setting
+    nul-in-value
+    environment-too-large
+    not-for-shell
+    not-for-clipboard
+    program-not-found
+    cannot-execute
+    no-place-for-files
+    unattended
+    unprinted
+    no-vault
+    untrusted
+    unexpected
+    broken-log
+    ");
 }

@@ -35,7 +35,8 @@ pub fn report(ui: &Ui, error: &anyhow::Error) -> u8 {
     code
 }
 
-fn is_broken_pipe(error: &Error) -> bool {
+/// Tells whether an error is only that the reader went away.
+pub fn is_broken_pipe(error: &Error) -> bool {
     match error {
         Error::Output(source) => source.kind() == ErrorKind::BrokenPipe,
         Error::Exec(error) => is_broken_pipe(error),

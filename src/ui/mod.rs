@@ -12,7 +12,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::name::EnvironmentName;
+use crate::name::{EnvironmentName, SecretName};
 use crate::secret_value::SecretValue;
 use crate::vault::document::{ValueToWrite, to_wiped_json};
 
@@ -181,7 +181,10 @@ impl Ui {
             version: Option<u32>,
             value: ValueToWrite<'a>,
         }
-        let entries = values.into_iter().map(|Revealed { key, origin, value }| {
+        let entries = values.into_iter().map(|revealed| {
+            let Revealed {
+                key, origin, value, ..
+            } = revealed;
             let entry = Entry {
                 environment: origin.map(|(environment, _)| environment),
                 version: origin.map(|(_, version)| version),
@@ -255,10 +258,20 @@ impl Ui {
 pub struct Revealed<'a> {
     /// What it was asked for by.
     pub key: String,
+    /// The secret.
+    pub name: &'a SecretName,
     /// The environment and version that it is from; none for a default.
     pub origin: Option<(&'a EnvironmentName, u32)>,
     /// The value.
     pub value: &'a SecretValue,
+}
+
+impl Revealed<'_> {
+    /// Returns the version that is given out, as `NAME@3`; none for a default.
+    pub fn reference(&self) -> Option<String> {
+        let (_, version) = self.origin?;
+        Some(format!("{}@{version}", self.name))
+    }
 }
 
 fn write_json(out: &mut impl Write, data: &impl Serialize) -> io::Result<()> {

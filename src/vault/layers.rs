@@ -34,6 +34,13 @@ pub struct Served<'a> {
     pub value: &'a SecretValue,
 }
 
+impl Served<'_> {
+    /// Returns which version of a secret it is, as `NAME@3`.
+    pub fn reference(&self, name: &SecretName) -> String {
+        format!("{name}@{}", self.version.number)
+    }
+}
+
 impl Layers {
     /// Lays environments over each other.
     pub fn new(environments: Vec<Environment>) -> Self {
@@ -48,6 +55,17 @@ impl Layers {
     /// Returns all of them, the one on top last.
     pub fn environments(&self) -> impl Iterator<Item = &Environment> {
         self.0.iter()
+    }
+
+    /// Returns the names of all of them, the one on top last.
+    pub fn names(&self) -> impl Iterator<Item = &EnvironmentName> {
+        self.0.iter().map(|environment| &environment.name)
+    }
+
+    /// Returns the version in use of a secret that can be seen, as `NAME@3`.
+    pub fn version_in_use(&self, name: &SecretName) -> Option<String> {
+        let current = self.secret(name).ok()?.secret.current()?;
+        Some(format!("{name}@{}", current.number))
     }
 
     /// Returns the one on top.

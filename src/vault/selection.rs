@@ -103,6 +103,13 @@ pub struct Chosen<'a> {
     pub is_file: bool,
 }
 
+impl Chosen<'_> {
+    /// Returns the version that is given out, as `NAME@3`.
+    pub fn reference(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
 /// What came of it.
 pub struct Selected<'a> {
     /// The secrets to pass on, by variable.

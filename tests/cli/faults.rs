@@ -264,12 +264,12 @@ impl Story<'_> {
     /// Runs the command once undisturbed, and then once for each call and each
     /// fault that is wanted.
     fn is_whole_or_not_there(&self, wanted: impl Fn(&Call, Fault) -> bool) {
-        let tree = self.sandbox.snapshot();
+        let tree = self.sandbox.whole_snapshot();
         let old = self.state();
         self.put_back(&tree);
         let (undisturbed, trace) = self.run(None);
         undisturbed.succeeds();
-        let done = self.sandbox.snapshot();
+        let done = self.sandbox.whole_snapshot();
         let new = self.state();
         assert_ne!(old, new, "the questions do not tell old from new");
         for call in &Call::all(&trace) {
@@ -289,7 +289,7 @@ impl Story<'_> {
     fn survives(&self, injection: &Injection<'_>, [old, new]: [(&Tree, &State); 2]) {
         let (transcript, trace) = self.run(Some(injection));
         self.ends_as_it_should(injection, &transcript, &trace);
-        let tree = self.sandbox.snapshot();
+        let tree = self.sandbox.whole_snapshot();
         nothing_else_changed(injection, &tree, [old.0, new.0]);
 
         let state = self.state();
@@ -349,7 +349,7 @@ impl Story<'_> {
             assert_eq!(got.code, Some(0), "{injection}\nand then\n{got}");
             assert_eq!(got.text(), value_of(name), "{injection}\nand then");
         }
-        let tree = self.sandbox.snapshot();
+        let tree = self.sandbox.whole_snapshot();
         let left = tree.keys().find(|path| is_temporary(path));
         assert_eq!(left, None, "{injection}\nand the next write");
     }
@@ -614,7 +614,7 @@ fn get_gives_the_right_value_or_none() {
         kept: &[],
         ..Story::of(sandbox, strace)
     };
-    let tree = story.sandbox.snapshot();
+    let tree = story.sandbox.whole_snapshot();
     let (undisturbed, trace) = story.run(None);
     assert_eq!(undisturbed.succeeds().text(), value_of("A"));
 

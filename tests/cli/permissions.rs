@@ -30,7 +30,7 @@ impl Bound {
             let (user, group) = (format!("--reuid={SOMEBODY}"), format!("--regid={SOMEBODY}"));
             becoming.extend([text(&setpriv).to_owned(), user, group]);
             becoming.extend(["--clear-groups", "--"].map(str::to_owned));
-            for path in sandbox.snapshot().keys().chain([&sandbox.root()]) {
+            for path in sandbox.whole_snapshot().keys().chain([&sandbox.root()]) {
                 lchown(path, Some(SOMEBODY), Some(SOMEBODY)).expect("given away");
             }
         }
@@ -86,7 +86,7 @@ fn everything_is_private(sandbox: &Sandbox) {
     ];
     let mut count = 0;
     for path in sandbox
-        .snapshot()
+        .whole_snapshot()
         .keys()
         .filter(|path| !bases.contains(path))
     {

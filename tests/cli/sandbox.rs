@@ -170,6 +170,11 @@ impl Sandbox {
         self.home().join(".local/state/keyvault/pins")
     }
 
+    /// The folder of audit logs.
+    pub fn audit(&self) -> PathBuf {
+        self.home().join(".local/state/keyvault/audit")
+    }
+
     /// Writes a file into the project; it may hold the canary.
     pub fn write(&mut self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.project().join(name);
@@ -251,8 +256,17 @@ impl Sandbox {
     }
 
     /// Takes down every file with its permissions and contents, to see what a
-    /// command left behind.
+    /// command left behind; but for the audit log, where what is refused leaves a line
+    /// as well, and the folders that it may have been the first to need.
     pub fn snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        let mut files = self.whole_snapshot();
+        let log = self.audit();
+        files.retain(|path, _| !path.starts_with(&log) && !log.starts_with(path));
+        files
+    }
+
+    /// The same with the audit log.
+    pub fn whole_snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut files = BTreeMap::new();
         walk(&self.root(), &mut |path, metadata| {
             let contents = if metadata.is_file() {

@@ -86,7 +86,9 @@ pub fn run(shell: Shell, cx: &Context) -> Result<()> {
         Shell::Fish => follow(Language::Fish, cx)?,
         Shell::Direnv => {
             let layers = cx.open_layers(&cx.store()?)?;
-            shell_code::exports(Language::Bash, &choose(Language::Bash, &layers, cx)?)
+            let wanted = choose(Language::Bash, &layers, cx)?;
+            log(&wanted, &layers, cx)?;
+            shell_code::exports(Language::Bash, &wanted)
         }
     };
     let mut out = io::stdout().lock();
@@ -105,7 +107,7 @@ fn follow(language: Language, cx: &Context) -> Result<Zeroizing<Vec<u8>>, Error>
     let found = find(&from, cx);
     let (wanted, news) = match &found {
         Ok(None) => (Wanted::new(), None),
-        Ok(Some((place, layers))) => match choose(language, layers, cx) {
+        Ok(Some((place, layers))) => match load(language, layers, cx) {
             Ok(wanted) => {
                 let news = format!("loaded {} from `{place}`", secrets(wanted.len()));
                 (wanted, Some(News::note(news)))
@@ -125,6 +127,30 @@ fn follow(language: Language, cx: &Context) -> Result<Zeroizing<Vec<u8>>, Error>
     let inherited = |name: &SecretName| Some(cx.value_of_variable(name.as_str())?.into_vec());
     let (code, _) = shell_code::change(language, &now, told, &wanted, inherited);
     Ok(code)
+}
+
+/// Chooses what a shell is to have, which is a use if it does not have it already.
+///
+/// # Errors
+///
+/// As [`choose`], and where it cannot be logged and has to be.
+fn load<'a>(language: Language, layers: &'a Layers, cx: &Context) -> Result<Wanted<'a>, Error> {
+    let wanted = choose(language, layers, cx)?;
+    let has = |name: &SecretName, value: &SecretValue| {
+        let own = cx.value_of_variable(name.as_str());
+        own.is_some_and(|own| Digest::of(own.as_encoded_bytes()) == Digest::of_value(value))
+    };
+    if !wanted.iter().all(|(name, value)| has(name, value)) {
+        log(&wanted, layers, cx)?;
+    }
+    Ok(wanted)
+}
+
+/// Writes what a shell is about to get to the audit log.
+fn log(wanted: &Wanted<'_>, layers: &Layers, cx: &Context) -> Result<(), Error> {
+    let names = wanted.keys();
+    let versions = names.filter_map(|name| layers.version_in_use(name));
+    cx.log_use(layers.names(), versions.collect(), None)
 }
 
 fn secrets(count: usize) -> String {

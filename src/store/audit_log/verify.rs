@@ -174,6 +174,8 @@ impl Proof<'_> {
         if !raw.is_ended {
             return Err(match head {
                 Some(head) if is_end && raw.end == head.end => LogFault::Edited { line },
+                // A new segment was begun behind it.
+                _ if rest.peek().is_some() => LogFault::Torn { line },
                 Some(head) if line <= head.line => LogFault::Cut {
                     first: line,
                     last: head.line,
@@ -326,4 +328,417 @@ fn misplaced(
     }
     let (first, last) = (line, number - 1);
     LogFault::Removed { first, last }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::identity::Identity;
+    use crate::store::audit_log::line::{Line, Outcome};
+    use std::fs;
+    use std::path::PathBuf;
+    use tempfile::TempDir;
+
+    struct Place {
+        state: TempDir,
+        log: AuditLog,
+        us: Identity,
+        known: Known,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let state = tempfile::tempdir().expect("a folder");
+            let log = AuditLog::of_vault(Some(state.path()), "/project/.keyvault".as_ref());
+            let us = Identity::generate();
+            let (recipient, key) = us.auditor();
+            let known = Known {
+                keys: [(recipient.to_string(), key)].into(),
+                ..Known::default()
+            };
+            Self {
+                state,
+                log,
+                us,
+                known,
+            }
+        }
+
+        /// With lines of ours, of nobody and of somebody else: `o`, `n` and `s`.
+        fn with(lines: &str) -> Self {
+            let place = Self::new();
+            let somebody = Identity::generate();
+            for by in lines.chars() {
+                match by {
+                    'o' => place.append_by(Some(&place.us)),
+                    's' => place.append_by(Some(&somebody)),
+                    _ => place.append_by(None),
+                };
+            }
+            place
+        }
+
+        fn append_by(&self, identity: Option<&Identity>) -> LogHead {
+            let (recipient, key) = match identity.map(Identity::auditor) {
+                Some((recipient, key)) => (Some(recipient.to_string()), key),
+                None => (None, AuditKey::public()),
+            };
+            self.append_with(&key, line(recipient))
+        }
+
+        fn append(&self) -> LogHead {
+            self.append_by(Some(&self.us))
+        }
+
+        fn append_with(&self, key: &AuditKey, line: Line) -> LogHead {
+            let at = line.time;
+            let appended = self.log.append(line, key).expect("appended");
+            assert!(appended.without_head.is_none());
+            LogHead {
+                log: appended.log,
+                by: "alice".parse().expect("a name"),
+                line: appended.line,
+                mac: appended.mac,
+                at,
+            }
+        }
+
+        fn segment(&self, first_line: u64) -> PathBuf {
+            let folder = self.log.path().expect("there is a home");
+            folder.join(segment_name(first_line))
+        }
+
+        fn head(&self) -> PathBuf {
+            self.log.path().expect("there is a home").join(HEAD)
+        }
+
+        fn bytes(&self) -> Vec<u8> {
+            fs::read(self.segment(1)).expect("read")
+        }
+
+        fn write(&self, bytes: &[u8]) {
+            fs::write(self.segment(1), bytes).expect("written");
+        }
+
+        fn lines(&self) -> Vec<Vec<u8>> {
+            let bytes = self.bytes();
+            let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+            lines.map(<[u8]>::to_vec).collect()
+        }
+
+        fn verify(&self) -> Verified {
+            self.log.verify(&self.known).expect("read")
+        }
+
+        fn fault(&self) -> Option<LogFault> {
+            self.verify().fault
+        }
+    }
+
+    fn line(identity: Option<String>) -> Line {
+        Line {
+            line: 0,
+            time: "2026-11-22T12:00:00Z".parse().expect("a time"),
+            command: "get".to_owned(),
+            environments: vec!["dev".parse().expect("a name")],
+            names: vec!["API_KEY@3".to_owned()],
+            outcome: Outcome::Ok,
+            error: None,
+            allowed: Vec::new(),
+            identity,
+            pid: 7,
+            program: None,
+            parents: vec!["bash".to_owned()],
+            tty: None,
+            folder: None,
+            agent: None,
+            ci: None,
+            reason: None,
+        }
+    }
+
+    /// The number of the line that a byte is in.
+    fn line_at(bytes: &[u8], at: usize) -> u64 {
+        1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u64
+    }
+
+    #[test]
+    fn a_log_that_nobody_touched_holds() {
+        let place = Place::new();
+        let verified = place.verify();
+        assert_eq!((verified.lines, verified.fault), (0, None));
+
+        let place = Place::with("onsonsns");
+        let verified = place.verify();
+        assert_eq!(verified.fault, None);
+        let Verified {
+            lines,
+            others,
+            unkeyed,
+            unheld,
+            ..
+        } = verified;
+        assert_eq!((lines, others, unkeyed, unheld), (8, 3, 3, 4));
+        let read: Vec<_> = place.log.lines().expect("opened").collect();
+        assert_eq!(read.len(), 8);
+        assert!(
+            read.iter().zip(1..).all(|(read, number)| {
+                read.as_ref().is_ok_and(|line: &Line| line.line == number)
+            })
+        );
+        let last = place.log.last().expect("read").map(|line| line.line);
+        assert_eq!(last, Some(8));
+    }
+
+    #[test]
+    fn each_byte_that_is_edited_is_named_by_its_line() {
+        let place = Place::with("nosonso");
+        let bytes = place.bytes();
+        for at in 0..bytes.len() {
+            // Another letter, another digit, and the end of a line in the midst of it.
+            for edit in [bytes[at] ^ 1, b'7', b'\n'] {
+                if edit == bytes[at] {
+                    continue;
+                }
+                let mut edited = bytes.clone();
+                edited[at] = edit;
+                place.write(&edited);
+                let line = place.fault().map(|fault| fault.line());
+                assert_eq!(line, Some(Some(line_at(&bytes, at))), "byte {at} is {edit}");
+            }
+        }
+        place.write(&bytes);
+        assert_eq!(place.fault(), None);
+    }
+
+    #[test]
+    fn each_byte_of_the_head_that_is_edited_is_noticed() {
+        let place = Place::with("oso");
+        let head = fs::read(place.head()).expect("read");
+        for at in 0..head.len() {
+            let mut edited = head.clone();
+            edited[at] ^= 1;
+            fs::write(place.head(), &edited).expect("written");
+            assert!(place.fault().is_some(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_dropped_swapped_or_cut_off_are_named() {
+        let place = Place::with("nosonso");
+        let lines = place.lines();
+        let count = lines.len();
+        for at in 0..count {
+            let number = at as u64 + 1;
+            let mut dropped = lines.clone();
+            dropped.remove(at);
+            place.write(&dropped.concat());
+            let (first, last) = (number, number);
+            let expected = if at + 1 == count {
+                LogFault::Cut { first, last }
+            } else {
+                LogFault::Removed { first, last }
+            };
+            assert_eq!(place.fault(), Some(expected), "line {number}");
+
+            let mut repeated = lines.clone();
+            repeated.insert(at, lines[at].clone());
+            place.write(&repeated.concat());
+            let fault = place.fault().and_then(|fault| fault.line());
+            assert_eq!(fault, Some(number + 1), "line {number} twice");
+
+            for other in at + 1..count {
+                let mut swapped = lines.clone();
+                swapped.swap(at, other);
+                place.write(&swapped.concat());
+                let fault = place.fault();
+                let line = fault.as_ref().and_then(LogFault::line);
+                assert_eq!(line, Some(number), "{number} with {}: {fault:?}", other + 1);
+            }
+        }
+        let bytes = lines.concat();
+        for end in 0..bytes.len() {
+            place.write(&bytes[..end]);
+            let (first, last) = (line_at(&bytes, end), count as u64);
+            assert_eq!(
+                place.fault(),
+                Some(LogFault::Cut { first, last }),
+                "at {end}"
+            );
+        }
+    }
+
+    #[test]
+    fn of_ten_thousand_lines_the_bad_one_is_named() {
+        const LINES: usize = 10_000;
+        let place = Place::new();
+        let (recipient, key) = place.us.auditor();
+        for _ in 0..LINES {
+            place.append_with(&key, line(Some(recipient.to_string())));
+        }
+        let verified = place.verify();
+        assert_eq!((verified.lines, verified.fault), (LINES as u64, None));
+        let (bytes, lines) = (place.bytes(), place.lines());
+        // Some places, all over the log.
+        for at in (0..5).map(|n| (n * 1_299_721 + 17) % bytes.len()) {
+            let mut edited = bytes.clone();
+            edited[at] ^= 2;
+            place.write(&edited);
+            let line = place.fault().and_then(|fault| fault.line());
+            assert_eq!(line, Some(line_at(&bytes, at)), "byte {at}");
+        }
+        for at in [0, LINES / 2] {
+            let (first, last) = (at as u64 + 1, at as u64 + 1);
+            let mut dropped = lines.clone();
+            dropped.remove(at);
+            place.write(&dropped.concat());
+            assert_eq!(place.fault(), Some(LogFault::Removed { first, last }));
+            let mut swapped = lines.clone();
+            swapped.swap(at, at + 1);
+            place.write(&swapped.concat());
+            let line = first;
+            assert_eq!(place.fault(), Some(LogFault::Reordered { line }));
+        }
+        place.write(&lines[..LINES - 5].concat());
+        let (first, last) = (LINES as u64 - 4, LINES as u64);
+        assert_eq!(place.fault(), Some(LogFault::Cut { first, last }));
+    }
+
+    #[test]
+    fn whoever_writes_next_covers_nothing_up() {
+        let place = Place::with("ooooo");
+        let (bytes, head) = (place.bytes(), fs::read(place.head()).expect("read"));
+        let lines = place.lines();
+        let put_back = || {
+            let folder = place.log.path().expect("there is a home");
+            fs::remove_dir_all(folder).expect("removed");
+            fs::create_dir(folder).expect("made");
+            place.write(&bytes);
+            fs::write(place.head(), &head).expect("written");
+        };
+
+        place.write(&lines[..3].concat());
+        place.append();
+        let (first, last) = (4, 5);
+        assert_eq!(place.fault(), Some(LogFault::Removed { first, last }));
+
+        put_back();
+        fs::remove_file(place.segment(1)).expect("removed");
+        place.append();
+        let (first, last) = (1, 5);
+        assert_eq!(place.fault(), Some(LogFault::Removed { first, last }));
+
+        put_back();
+        place.write(&[&bytes[..], b"{\"line\":6"].concat());
+        assert_eq!(place.fault(), Some(LogFault::Torn { line: 6 }));
+        place.append();
+        assert_eq!(place.fault(), Some(LogFault::Torn { line: 6 }));
+        assert_eq!(
+            place.log.last().expect("read").map(|line| line.line),
+            Some(7)
+        );
+
+        put_back();
+        place.write(&[&bytes[..], b"{\"line\":6}\n"].concat());
+        place.append();
+        assert_eq!(place.fault(), Some(LogFault::Edited { line: 6 }));
+
+        put_back();
+        fs::remove_file(place.head()).expect("removed");
+        assert_eq!(place.fault(), Some(LogFault::HeadLost { line: 5 }));
+        place.append();
+        assert_eq!(place.fault(), Some(LogFault::HeadLost { line: 6 }));
+        place.write(&lines[..3].concat());
+        place.append();
+        assert!(place.fault().is_some());
+
+        put_back();
+        place.append();
+        assert_eq!(place.fault(), None);
+    }
+
+    #[test]
+    fn a_line_whose_writer_was_killed_before_the_head_is_a_line() {
+        let place = Place::with("oo");
+        let head = fs::read(place.head()).expect("read");
+        place.append();
+        place.append();
+        fs::write(place.head(), head).expect("written");
+        assert_eq!((place.verify().lines, place.fault()), (4, None));
+        place.append();
+        assert_eq!((place.verify().lines, place.fault()), (5, None));
+    }
+
+    #[test]
+    fn the_chain_goes_through_all_segments() {
+        let place = Place::new();
+        let (recipient, key) = place.us.auditor();
+        let long = || Line {
+            names: vec!["X".repeat(3 << 20)],
+            ..line(Some(recipient.to_string()))
+        };
+        for _ in 0..7 {
+            place.append_with(&key, long());
+        }
+        assert_eq!((place.verify().lines, place.fault()), (7, None));
+        let sizes = [1, 4, 7].map(|first| fs::metadata(place.segment(first)).is_ok());
+        assert_eq!(sizes, [true; 3]);
+        let numbers: Vec<_> = place
+            .log
+            .lines()
+            .expect("opened")
+            .map(|line| line.map(|line| line.line))
+            .collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7].map(Ok));
+
+        // Killed when the segment was made, and when its line was written.
+        fs::rename(place.segment(4), place.state.path().join("kept")).expect("renamed");
+        let (first, last) = (4, 6);
+        assert_eq!(place.fault(), Some(LogFault::Removed { first, last }));
+        fs::rename(place.state.path().join("kept"), place.segment(4)).expect("renamed");
+        place.append_with(&key, long());
+        place.append_with(&key, long());
+        let head = fs::read(place.head()).expect("read");
+        place.append_with(&key, long());
+        fs::write(place.head(), &head).expect("written");
+        assert_eq!((place.verify().lines, place.fault()), (10, None));
+        place.append_with(&key, long());
+        assert_eq!((place.verify().lines, place.fault()), (11, None));
+    }
+
+    #[test]
+    fn what_was_noted_elsewhere_shows_a_cut_that_the_head_does_not() {
+        let mut place = Place::with("ooo");
+        let (bytes, head) = (place.bytes(), fs::read(place.head()).expect("read"));
+        let noted = place.append();
+        let own = noted.log;
+        place.known.heads = vec![noted.clone()];
+        place.known.own = vec![own];
+        assert_eq!(place.fault(), None);
+
+        place.write(&bytes);
+        fs::write(place.head(), &head).expect("written");
+        let (first, last) = (4, 4);
+        assert_eq!(place.fault(), Some(LogFault::Cut { first, last }));
+        // The log grows again, by another line.
+        place.append_by(None);
+        assert_eq!(place.fault(), Some(LogFault::Edited { line: 4 }));
+
+        fs::remove_dir_all(place.log.path().expect("there is a home")).expect("removed");
+        let lines = 4;
+        assert_eq!(place.fault(), Some(LogFault::BegunAnew { lines }));
+        place.append();
+        assert_eq!(place.fault(), Some(LogFault::BegunAnew { lines }));
+    }
+
+    #[test]
+    fn what_writes_at_once_makes_one_chain() {
+        let place = Place::new();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..25).for_each(|_| drop(place.append())));
+            }
+        });
+        assert_eq!((place.verify().lines, place.fault()), (200, None));
+    }
 }
