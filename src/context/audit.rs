@@ -112,11 +112,20 @@ impl Context {
             mac: appended.mac,
             at: author.now,
         };
-        if let Some(before) = log_head::note(&mut environment.logs, head) {
-            self.ui.warn(&format!(
-                "the audit log of this machine has {} lines, and had {}: some were lost; run `keyvault audit verify`",
-                appended.line, before.line
-            ));
+        let log = self.audit_log(store);
+        let mut noted = environment.logs.iter();
+        let noted = noted.find(|noted| noted.log == appended.log);
+        let goes_on = noted.is_none_or(|noted| {
+            noted.line < appended.line
+                && log
+                    .mac_of(noted.line)
+                    .is_ok_and(|mac| mac == Some(noted.mac))
+        });
+        if goes_on {
+            log_head::note(&mut environment.logs, head);
+        } else {
+            // What was noted stays, so that it is not covered up.
+            self.ui.warn("the audit log of this machine is not the one that was noted with the last save: lines were lost; run `keyvault audit verify`");
         }
         Ok(())
     }

@@ -8,9 +8,9 @@ use std::io::Read;
 
 use crate::context::variable;
 
-/// How many programs above this one are named: a shell, what it runs in, and what that
-/// was started by. Each is a read of 20 µs.
-const PARENTS_MAX: usize = 4;
+/// How many programs above this one are named: a shell, what it runs in, and what started
+/// that. Each is a file to be read, which takes 3 µs.
+const PARENTS_MAX: usize = 8;
 
 /// More than a line of proc_pid_stat(5) up to the fields that are read.
 const STAT_MAX: usize = 256;
@@ -142,7 +142,7 @@ fn terminal(device: u32) -> Option<String> {
     let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xfff00);
     match (major, minor) {
         (0, 0) => None,
-        (136..=143, minor) => Some(format!("/dev/pts/{}", (major - 136 << 8) + minor)),
+        (136..=143, minor) => Some(format!("/dev/pts/{}", ((major - 136) << 8) + minor)),
         (4, minor @ 0..64) => Some(format!("/dev/tty{minor}")),
         (4, minor) => Some(format!("/dev/ttyS{}", minor - 64)),
         (major, minor) => Some(format!("{major}:{minor}")),

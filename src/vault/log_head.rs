@@ -33,15 +33,13 @@ const LOGS_OF_MEMBER_MAX: usize = 8;
 /// Notes how far a log has come, in the place of what was noted of it before. Of too many
 /// logs the one that was noted first is forgotten: of a member, and then of all.
 ///
-/// What is noted never goes back. Where the log was further, that stays, and is returned:
-/// then lines were lost.
-pub fn note(logs: &mut Vec<LogHead>, head: LogHead) -> Option<&LogHead> {
-    if let Some(at) = logs.iter().position(|known| known.log == head.log) {
-        if logs[at].line > head.line {
-            return Some(&logs[at]);
+/// What is noted never goes back: where the log was further, that stays.
+pub fn note(logs: &mut Vec<LogHead>, head: LogHead) {
+    if let Some(known) = logs.iter_mut().find(|known| known.log == head.log) {
+        if known.line < head.line {
+            *known = head;
         }
-        logs[at] = head;
-        return None;
+        return;
     }
     let by = head.by.clone();
     logs.push(head);
@@ -51,7 +49,6 @@ pub fn note(logs: &mut Vec<LogHead>, head: LogHead) -> Option<&LogHead> {
     while logs.len() > LOGS_MAX {
         forget_oldest(logs, |_| true);
     }
-    None
 }
 
 /// Notes what another list has of logs that went further there, or that are not in this
@@ -126,10 +123,10 @@ mod tests {
     #[test]
     fn what_is_noted_goes_on_and_never_back() {
         let mut logs = vec![head(1, "alice", 5, 0), head(2, "bob", 7, 1)];
-        assert_eq!(note(&mut logs, head(1, "alice", 6, 2)), None);
+        note(&mut logs, head(1, "alice", 6, 2));
         assert_eq!(lines(&logs), [6, 7]);
-        let behind = note(&mut logs, head(1, "alice", 4, 3)).map(|known| known.line);
-        assert_eq!((behind, lines(&logs)), (Some(6), vec![6, 7]));
+        note(&mut logs, head(1, "alice", 4, 3));
+        assert_eq!(lines(&logs), [6, 7]);
     }
 
     #[test]

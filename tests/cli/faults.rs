@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
+use crate::audit;
 use crate::sandbox::{
     CANARY, KEYVAULT, Sandbox, Transcript, contains, read_to_string, skip, text, tool, value_of,
 };
@@ -352,6 +353,15 @@ impl Story<'_> {
         let tree = self.sandbox.whole_snapshot();
         let left = tree.keys().find(|path| is_temporary(path));
         assert_eq!(left, None, "{injection}\nand the next write");
+        self.log_is_whole(injection);
+    }
+
+    /// The audit log is one chain, unless a line was not written whole, which is said.
+    fn log_is_whole(&self, injection: &Injection<'_>) {
+        let verified = self.sandbox.run(&["audit", "verify"]);
+        let is_torn = verified.stderr.contains("was not written whole");
+        let is_whole = verified.code == Some(0) || (verified.code == Some(6) && is_torn);
+        assert!(is_whole, "{injection}\nand then\n{verified}");
     }
 }
 
@@ -604,8 +614,21 @@ fn a_new_passphrase_is_there_or_not() {
 
 #[test]
 fn get_gives_the_right_value_or_none() {
+    get_is_logged_or_not(Sandbox::with_secrets(&["A"]), |value, line, got| {
+        let warned = got.stderr.contains("the audit log is not complete");
+        !value || line || warned
+    });
+}
+
+#[test]
+fn where_a_line_is_required_get_gives_a_value_with_it_or_none() {
+    let sandbox = Sandbox::with_secrets(&["A"]).variable("KEYVAULT_AUDIT", "required");
+    get_is_logged_or_not(sandbox, |value, line, _| !value || line);
+}
+
+/// Disturbs `get`, and looks at whether there was a value and a line in the log.
+fn get_is_logged_or_not(sandbox: Sandbox, is_right: impl Fn(bool, bool, &Transcript) -> bool) {
     let Some(strace) = tool("strace") else { return };
-    let sandbox = Sandbox::with_secrets(&["A"]);
     // The first time a pin is written too.
     fs::remove_dir_all(sandbox.pins()).expect("removed");
     let story = Story {
@@ -615,6 +638,7 @@ fn get_gives_the_right_value_or_none() {
         ..Story::of(sandbox, strace)
     };
     let tree = story.sandbox.whole_snapshot();
+    let before = audit::lines(&story.sandbox).len();
     let (undisturbed, trace) = story.run(None);
     assert_eq!(undisturbed.succeeds().text(), value_of("A"));
 
@@ -634,8 +658,14 @@ fn get_gives_the_right_value_or_none() {
                 ),
             }
             assert!(!got.stderr.contains("panicked"), "{injection}\n{got}");
+            let line = audit::lines(&story.sandbox).len() > before;
+            assert!(
+                is_right(!got.stdout.is_empty(), line, &got),
+                "{injection}\n{got}"
+            );
             let again = story.sandbox.run(&["get", "A"]);
             assert_eq!(again.text(), value_of("A"), "{injection}\n{again}");
+            story.log_is_whole(&injection);
         }
     }
 }

@@ -144,7 +144,7 @@ pub fn with_a_reader(identity_file: &str, file: &[u8]) -> Vec<u8> {
         let second = format!(r#"{scope}"{previous}","members":{joined},"by":"{by}","at":"{at}"}}"#);
         let signature = forge::signature(identity_file, "keyvault/roster/v1", &second);
         let link = format!(
-            r#",{{"members":{joined},"by":"{by}","at":"{at}","signature":"{signature}"}}],"secrets""#
+            r#",{{"members":{joined},"by":"{by}","at":"{at}","signature":"{signature}"}}],"logs""#
         );
         let revision = value["revision"].as_u64().expect("a number");
         let parents = format!(r#""parents":{}"#, value["parents"]);
@@ -155,7 +155,7 @@ pub fn with_a_reader(identity_file: &str, file: &[u8]) -> Vec<u8> {
                 1,
             )
             .replacen(&parents, &format!(r#""parents":["{digest}"]"#), 1)
-            .replacen(r#"],"secrets""#, &link, 1)
+            .replacen(r#"],"logs""#, &link, 1)
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod add;
 mod architecture;
+mod audit;
 mod clipboard;
 mod clock;
 mod destroyed;

@@ -38,7 +38,6 @@ mod record;
 pub mod verify;
 
 pub use append::Appended;
-pub use read::Lines;
 
 use std::io;
 use std::os::fd::AsFd;

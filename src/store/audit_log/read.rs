@@ -6,7 +6,9 @@ use std::io::{self, BufRead, BufReader, Read};
 use rustix::fs::OFlags;
 
 use crate::error::{Error, Result};
+use crate::seal::digest::LogMac;
 use crate::store::audit_log::line::Line;
+use crate::store::audit_log::record::Parts;
 use crate::store::audit_log::{AuditLog, LINE_MAX, open, segment_name, segments};
 use crate::store::folder::{Folder, is_regular_file};
 
@@ -157,6 +159,26 @@ impl AuditLog {
             None => None,
         };
         Ok(Lines { raw, number: 0 })
+    }
+
+    /// Returns the MAC of a line, as it stands there; `None` where there is no such line.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn mac_of(&self, line: u64) -> Result<Option<LogMac>> {
+        let Some(folder) = self.folder()? else {
+            return Ok(None);
+        };
+        let mut segments = segments(&folder)?;
+        segments.retain(|first| *first <= line);
+        let Some(segment) = segments.pop() else {
+            return Ok(None);
+        };
+        let index = usize::try_from(line - segment).unwrap_or(usize::MAX);
+        let raw = RawLines::new(folder, vec![segment], None).nth(index);
+        let raw = raw.transpose()?;
+        Ok(raw.and_then(|raw| Some(Parts::of(&raw.bytes)?.mac)))
     }
 
     /// Returns the last line that reads, without asking whether it is what was written,
