@@ -8,12 +8,10 @@ use crate::context::surroundings::Surroundings;
 use crate::context::{Context, variable};
 use crate::error::{Code, Error, LogFault, Result, shown};
 use crate::name::{EnvironmentName, Remark};
-use crate::seal::audit::AuditKey;
-use crate::seal::identity::Identity;
 use crate::store::VaultStore;
 use crate::store::audit_log::line::{Line, Outcome};
 use crate::store::audit_log::verify::{Known, Verified};
-use crate::store::audit_log::{Appended, AuditLog, OWN_COMMAND};
+use crate::store::audit_log::{Appended, AuditLog, OWN_COMMAND, Writer};
 use crate::store::pin::Verdict;
 use crate::ui::failure::is_broken_pipe;
 use crate::vault::log_head::{self, LogHead};
@@ -197,13 +195,7 @@ impl Context {
         let vault = self.trail.vault.borrow();
         let vault = vault.as_deref().unwrap_or_else(|| Path::new(""));
         let log = AuditLog::of_vault(self.state_folder().as_deref(), vault);
-        match self.identity.get().map(Identity::auditor) {
-            Some((recipient, key)) => {
-                let identity = Some(recipient.to_string());
-                log.append(Line { identity, ..line }, &key)
-            }
-            None => log.append(line, &AuditKey::public()),
-        }
+        log.append(line, &Writer::of(self.identity.get()))
     }
 
     fn line(

@@ -14,6 +14,9 @@ use crate::seal::digest::LogMac;
 
 const KEY_INFO: &[u8] = b"keyvault/audit/v1";
 
+/// What a recipient is tagged under.
+const RECIPIENT: &[u8] = b"recipient\n";
+
 /// What lines are chained by that were written while no identity was open. Everybody
 /// knows it: such a line holds only as far as a later one does that has a MAC of an
 /// identity.
@@ -47,6 +50,17 @@ impl AuditKey {
     /// of it is right.
     pub fn verifies(&self, parts: &[&[u8]], mac: &LogMac) -> bool {
         self.hash(parts).verify_slice(mac.as_ref()).is_ok()
+    }
+
+    /// Makes what tells, without computing it, that a text is the recipient of this
+    /// identity. No line begins so.
+    pub fn tag(&self, recipient: &str) -> LogMac {
+        self.mac(&[RECIPIENT, recipient.as_bytes()])
+    }
+
+    /// Tells whether this identity has made the tag for this text.
+    pub fn has_tagged(&self, recipient: &str, tag: &LogMac) -> bool {
+        self.verifies(&[RECIPIENT, recipient.as_bytes()], tag)
     }
 
     fn hash(&self, parts: &[&[u8]]) -> Hmac<Sha256> {

@@ -10,8 +10,9 @@ use rustix::io::Errno;
 use crate::error::{Error, Result};
 use crate::seal::audit::AuditKey;
 use crate::seal::digest::{Digest, LogId, LogMac};
+use crate::seal::identity::Identity;
 use crate::seal::random;
-use crate::store::audit_log::head::{Head, log_id};
+use crate::store::audit_log::head::{Head, LastWriter, log_id};
 use crate::store::audit_log::line::{Line, Outcome};
 use crate::store::audit_log::read::RawLines;
 use crate::store::audit_log::record::{Parts, Record};
@@ -52,14 +53,39 @@ impl Appended {
     }
 }
 
+/// Who writes a line.
+pub struct Writer<'a> {
+    identity: Option<&'a Identity>,
+    key: AuditKey,
+}
+
+impl<'a> Writer<'a> {
+    /// Takes an identity, or none where none is open.
+    pub fn of(identity: Option<&'a Identity>) -> Self {
+        let key = identity.map_or_else(AuditKey::public, Identity::first_audit_key);
+        Self { identity, key }
+    }
+
+    /// Returns the recipient, and by which tag it is known the next time.
+    fn introduce(&self, last: Option<LastWriter>) -> Option<LastWriter> {
+        let identity = self.identity?;
+        let is_us = |last: &LastWriter| self.key.has_tagged(&last.recipient, &last.tag);
+        last.filter(is_us).or_else(|| {
+            let recipient = identity.first_recipient().to_string();
+            let tag = self.key.tag(&recipient);
+            Some(LastWriter { recipient, tag })
+        })
+    }
+}
+
 impl AuditLog {
-    /// Adds a line, to which it gives the number. It is handed to the system, and not
+    /// Adds a line, to which it gives the number and the identity. It is handed to the system, and not
     /// waited for; where it cannot be written whole nothing is.
     ///
     /// # Errors
     ///
     /// [`Error::NoHome`], [`Error::Io`], [`Error::LockHeld`], [`Error::NoRandomness`].
-    pub fn append(&self, line: Line, key: &AuditKey) -> Result<Appended> {
+    pub fn append(&self, line: Line, writer: &Writer<'_>) -> Result<Appended> {
         let path = self.path()?;
         let folder = match Folder::open(path, true)? {
             Some(folder) => folder,
@@ -69,14 +95,15 @@ impl AuditLog {
         let failed = |error: io::Error| Error::io("write", path)(error);
         let head_file = open_or_create(&folder, HEAD, OFlags::RDWR);
         let head_file = head_file.map_err(|error| failed(error.into()))?;
-        let (mut end, is_lost) = match read_head(&head_file).map_err(failed)? {
+        let (head, last_writer) = read_head(&head_file).map_err(failed)?;
+        let (mut end, is_lost) = match head {
             Some(head) => (head, false),
             None => match segments(&folder)?.as_slice() {
                 [] => {
                     let head = Head::begin(random::bytes()?);
                     // Before there is a line: a log with lines has a head, so that it is
                     // noticed where it has none. It is the only time that it takes room.
-                    write_head(&head_file, head).map_err(failed)?;
+                    write_head(&head_file, head, None).map_err(failed)?;
                     (head, false)
                 }
                 found => (self.find_end(found)?, true),
@@ -84,17 +111,24 @@ impl AuditLog {
         };
         let segment = settle(&folder, &mut end)?;
         let before = end.end;
+        let us = writer.introduce(last_writer);
+        let line = Line {
+            identity: us.as_ref().map(|us| us.recipient.clone()),
+            ..line
+        };
         let mut bytes = Vec::new();
         if is_lost {
-            put(&mut end, lost_head(&line), key, &mut bytes);
+            put(&mut end, lost_head(&line), &writer.key, &mut bytes);
         }
-        put(&mut end, line, key, &mut bytes);
+        put(&mut end, line, &writer.key, &mut bytes);
         if let Err(error) = write_whole(&segment, &bytes) {
             // Under the lock what is behind the end is ours.
             let _ = segment.set_len(before);
             return Err(failed(error));
         }
-        let without_head = write_head(&head_file, end).map_err(failed).err();
+        let without_head = write_head(&head_file, end, us.as_ref())
+            .map_err(failed)
+            .err();
         let _ = rustix::fs::flock(&folder, FlockOperation::Unlock);
         Ok(Appended {
             log: end.log,
@@ -258,8 +292,10 @@ fn write_whole(file: impl AsFd, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-fn write_head(file: impl AsFd, head: Head) -> io::Result<()> {
-    let text = head.to_text();
+/// Writes the head, and who wrote last, if that is known; else what stands there stays.
+fn write_head(file: impl AsFd, head: Head, writer: Option<&LastWriter>) -> io::Result<()> {
+    let mut text = head.to_text();
+    text.extend(writer.map(LastWriter::to_text));
     match rustix::io::retry_on_intr(|| rustix::io::pwrite(&file, text.as_bytes(), 0))? {
         written if written == text.len() => Ok(()),
         _ => Err(Errno::NOSPC.into()),

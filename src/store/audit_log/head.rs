@@ -64,6 +64,43 @@ pub fn log_id(root: &Digest) -> LogId {
     LogId::from(*first)
 }
 
+/// The recipient of whoever wrote last, so that the next line of the same identity needs
+/// not compute it: that would take as long as all else together. It stands behind the
+/// head, and is believed by its tag alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastWriter {
+    /// As the line has it.
+    pub recipient: String,
+    /// By [`AuditKey::tag`](crate::seal::audit::AuditKey::tag).
+    pub tag: LogMac,
+}
+
+impl LastWriter {
+    /// The longest recipient that is kept, of an age or ssh key; and its length here.
+    const WIDTH: usize = 100;
+
+    /// The bytes of one.
+    pub const LENGTH: usize = 64 + 1 + Self::WIDTH + 1;
+
+    /// Writes it down.
+    pub fn to_text(&self) -> String {
+        let Self { recipient, tag } = self;
+        format!("{tag} {recipient:width$}\n", width = Self::WIDTH)
+    }
+}
+
+impl FromStr for LastWriter {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (tag, recipient) = text.split_once(' ').ok_or(())?;
+        Ok(Self {
+            recipient: recipient.trim_end().to_owned(),
+            tag: tag.parse().map_err(drop)?,
+        })
+    }
+}
+
 impl FromStr for Head {
     type Err = ();
 

@@ -37,7 +37,7 @@ mod read;
 mod record;
 pub mod verify;
 
-pub use append::Appended;
+pub use append::{Appended, Writer};
 
 use std::io;
 use std::os::fd::AsFd;
@@ -50,7 +50,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 use crate::seal::digest::Digest;
-use crate::store::audit_log::head::Head;
+use crate::store::audit_log::head::{Head, LastWriter};
 use crate::store::folder::Folder;
 
 /// From this size on a segment is followed by another, which an editor opens at once.
@@ -131,10 +131,10 @@ fn lock(folder: &Folder) -> Result<()> {
     }
 }
 
-/// Reads the head. `None` where there is none, or what is there is none.
-fn read_head(file: impl AsFd) -> io::Result<Option<Head>> {
-    // One more: a head that is longer is none.
-    let mut bytes = [0; head::LENGTH + 1];
+/// Reads the head, and who wrote last. `None` where there is none, or what is there is
+/// none.
+fn read_head(file: impl AsFd) -> io::Result<(Option<Head>, Option<LastWriter>)> {
+    let mut bytes = [0; head::LENGTH + LastWriter::LENGTH];
     let mut filled = 0;
     while filled < bytes.len() {
         match rustix::io::pread(&file, &mut bytes[filled..], filled as u64) {
@@ -144,8 +144,13 @@ fn read_head(file: impl AsFd) -> io::Result<Option<Head>> {
             Err(error) => return Err(error.into()),
         }
     }
-    let text = std::str::from_utf8(&bytes[..filled]).ok();
-    Ok(text.and_then(|text| text.parse().ok()))
+    let (head, writer) = bytes[..filled].split_at(filled.min(head::LENGTH));
+    let head = std::str::from_utf8(head).ok();
+    let writer = std::str::from_utf8(writer).ok();
+    Ok((
+        head.and_then(|text| text.parse().ok()),
+        writer.and_then(|text| text.parse().ok()),
+    ))
 }
 
 /// Opens a file of the log without following a link, and without waiting for anybody.

@@ -139,7 +139,7 @@ impl AuditLog {
         lock(&folder)?;
         let failed = |error: std::io::Error| Error::io("read", folder.path())(error);
         let head = match open(&folder, HEAD, OFlags::RDONLY) {
-            Ok(file) => read_head(file).map_err(failed)?,
+            Ok(file) => read_head(file).map_err(failed)?.0,
             Err(rustix::io::Errno::NOENT) => None,
             Err(error) => return Err(failed(error.into())),
         };
@@ -334,6 +334,8 @@ fn misplaced(
 mod tests {
     use super::*;
     use crate::seal::identity::Identity;
+    use crate::store::audit_log::Writer;
+    use crate::store::audit_log::head::LENGTH;
     use crate::store::audit_log::line::{Line, Outcome};
     use std::fs;
     use std::path::PathBuf;
@@ -351,7 +353,7 @@ mod tests {
             let state = tempfile::tempdir().expect("a folder");
             let log = AuditLog::of_vault(Some(state.path()), "/project/.keyvault".as_ref());
             let us = Identity::generate();
-            let (recipient, key) = us.auditor();
+            let (recipient, key) = (us.first_recipient(), us.first_audit_key());
             let known = Known {
                 keys: [(recipient.to_string(), key)].into(),
                 ..Known::default()
@@ -379,20 +381,16 @@ mod tests {
         }
 
         fn append_by(&self, identity: Option<&Identity>) -> LogHead {
-            let (recipient, key) = match identity.map(Identity::auditor) {
-                Some((recipient, key)) => (Some(recipient.to_string()), key),
-                None => (None, AuditKey::public()),
-            };
-            self.append_with(&key, line(recipient))
+            self.append_with(&Writer::of(identity), line())
         }
 
         fn append(&self) -> LogHead {
             self.append_by(Some(&self.us))
         }
 
-        fn append_with(&self, key: &AuditKey, line: Line) -> LogHead {
+        fn append_with(&self, writer: &Writer<'_>, line: Line) -> LogHead {
             let at = line.time;
-            let appended = self.log.append(line, key).expect("appended");
+            let appended = self.log.append(line, writer).expect("appended");
             assert!(appended.without_head.is_none());
             LogHead {
                 log: appended.log,
@@ -435,7 +433,7 @@ mod tests {
         }
     }
 
-    fn line(identity: Option<String>) -> Line {
+    fn line() -> Line {
         Line {
             line: 0,
             time: "2026-11-22T12:00:00Z".parse().expect("a time"),
@@ -445,7 +443,7 @@ mod tests {
             outcome: Outcome::Ok,
             error: None,
             allowed: Vec::new(),
-            identity,
+            identity: None,
             pid: 7,
             program: None,
             parents: vec!["bash".to_owned()],
@@ -515,12 +513,38 @@ mod tests {
     fn each_byte_of_the_head_that_is_edited_is_noticed() {
         let place = Place::with("oso");
         let head = fs::read(place.head()).expect("read");
-        for at in 0..head.len() {
+        // Behind it stands who wrote last, of which it is said whether it is so.
+        for at in 0..LENGTH {
             let mut edited = head.clone();
             edited[at] ^= 1;
             fs::write(place.head(), &edited).expect("written");
             assert!(place.fault().is_some(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn whoever_is_said_to_have_written_last_is_not_believed() {
+        let place = Place::with("o");
+        let head = fs::read_to_string(place.head()).expect("read");
+        let (us, somebody) = (place.us.first_recipient(), Identity::generate());
+        let somebody = somebody.first_recipient().to_string();
+        let planted = head.replace(&us.to_string(), &somebody);
+        assert_ne!(planted, head);
+        for text in [
+            planted.as_str(),
+            &planted[..LENGTH],
+            &planted[..LENGTH + 70],
+            &head,
+        ] {
+            fs::write(place.head(), text).expect("written");
+            place.append();
+            fs::write(place.head(), &head[..LENGTH]).expect("written");
+        }
+        let lines = place.log.lines().expect("opened");
+        let all_ours = lines
+            .flatten()
+            .all(|line| line.identity == Some(us.to_string()));
+        assert!(all_ours);
     }
 
     #[test]
@@ -572,9 +596,9 @@ mod tests {
     fn of_ten_thousand_lines_the_bad_one_is_named() {
         const LINES: usize = 10_000;
         let place = Place::new();
-        let (recipient, key) = place.us.auditor();
+        let writer = Writer::of(Some(&place.us));
         for _ in 0..LINES {
-            place.append_with(&key, line(Some(recipient.to_string())));
+            place.append_with(&writer, line());
         }
         let verified = place.verify();
         assert_eq!((verified.lines, verified.fault), (LINES as u64, None));
@@ -672,10 +696,10 @@ mod tests {
     #[test]
     fn the_chain_goes_through_all_segments() {
         let place = Place::new();
-        let (recipient, key) = place.us.auditor();
+        let key = Writer::of(Some(&place.us));
         let long = || Line {
             names: vec!["X".repeat(3 << 20)],
-            ..line(Some(recipient.to_string()))
+            ..line()
         };
         for _ in 0..7 {
             place.append_with(&key, long());
