@@ -12,7 +12,7 @@
 //! | 2 | `error` | what can go wrong, with words, hint and exit code |
 //! | 3 | `seal` | age envelopes, identities, signatures, digests |
 //! | 4 | `vault` `dotenv` `migration` `shell_code` `template` | environments, secrets, versions, rosters, the file format; the `.env` grammar; what a project with `.env` files has; what a shell is told; references in texts |
-//! | 5 | `store` `child` `hardening` `interchange` | files, locks, pins, the session's cache; programs that are started; other tools' forms |
+//! | 5 | `store` `child` `hardening` `interchange` | files, locks, pins, the session's cache, the audit log; programs that are started; other tools' forms |
 //! | 6 | `ui` | answers, news, prompts, last words |
 //! | 7 | `context` | where everything comes from; the only reader of `std::env` |
 //! | 8 | `commands` | one file for each subcommand |

@@ -3,7 +3,9 @@
 use std::fs;
 
 use insta::assert_snapshot;
+use serde_json::json;
 
+use crate::audit;
 use crate::forge::date;
 use crate::sandbox::{CANARY, Sandbox, value_of, without_times};
 
@@ -189,8 +191,13 @@ fn it_is_given_out_to_who_asks_for_it_so() {
         let transcript = run(line);
         assert!(transcript.text().contains(&value_of("A")), "{transcript}");
         assert_eq!(transcript.stderr, warning, "{line:?}: once");
+        let logged = audit::lines(&sandbox).pop().expect("a line");
+        assert_eq!(logged["allowed"], json!(["expired"]), "{line:?}");
     }
     run(&["get", "A", "--allow-expired", "-q"]).says_nothing();
+    run(&["get", "B", "--allow-expired"]);
+    let logged = audit::lines(&sandbox).pop().expect("a line");
+    assert_eq!(logged.get("allowed"), None, "it has not expired");
     // What was revoked is not to be had so.
     sandbox.run(&["revoke", "A"]).succeeds();
     sandbox.refused(&["get", "A", "--allow-expired"]).exits(5);
@@ -211,7 +218,8 @@ fn it_is_served_again_with_a_new_value_or_date() {
 #[test]
 fn exec_warns_once_a_day_of_what_is_about_to_expire() {
     let sandbox = Sandbox::with_secrets(&["A", "B", "C"]);
-    for (name, when) in [("A", "3d"), ("B", "13d"), ("C", "15d")] {
+    // An hour more than what is said, for however long this takes.
+    for (name, when) in [("A", "73h"), ("B", "13d"), ("C", "15d")] {
         sandbox.run(&["expire", name, when]).succeeds();
     }
     let exec = ["exec", "--", "true"];
