@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::child::environment::is_dangerous;
 use crate::commands::add::confirm_creation;
+use crate::commands::options::lifetime::tell_destroyed;
 use crate::context::Context;
 use crate::context::import::Reading;
 use crate::dotenv::Dialect;
@@ -18,6 +19,7 @@ use crate::secret_value::SecretValue;
 use crate::store::plaintext::Plaintext;
 use crate::ui::{Report, table};
 use crate::vault::import::{Offered, OnConflict, Plan};
+use crate::vault::policy::Surplus;
 use crate::vault::selection::NamePattern;
 
 /// How many names a question lists.
@@ -318,6 +320,8 @@ struct Outcome<'a> {
     rotated: &'a [SecretName],
     unchanged: &'a [SecretName],
     skipped: &'a [SecretName],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    destroyed: &'a [Surplus],
     #[serde(skip)]
     counts: String,
     /// How many values were read back out of the vault and found to be those that were
@@ -333,6 +337,7 @@ impl<'a> Outcome<'a> {
             rotated: &plan.rotated,
             unchanged: &plan.unchanged,
             skipped: &plan.skipped,
+            destroyed: &plan.destroyed,
             counts: plan.counts(),
             read_back,
         }
@@ -353,7 +358,8 @@ impl Report for Outcome<'_> {
                 0 => String::new(),
                 count => format!("; {count} read back and compared"),
             }
-        )
+        )?;
+        tell_destroyed(self.destroyed, out)
     }
 }
 
@@ -384,6 +390,7 @@ impl Report for Planned<'_> {
             unchanged,
             skipped,
             conflicts,
+            destroyed: _,
         } = self.plan;
         let lists = [
             ("added", added),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::commands::options::lifetime::PolicySettings;
+use crate::commands::options::lifetime::{PolicySettings, tell_destroyed};
 use crate::context::Context;
 use crate::error::Error;
 use crate::name::{EnvironmentName, SecretName};
@@ -185,17 +185,6 @@ impl Report for Said {
             [] => writeln!(out, "policy of {whose}: none"),
             said => writeln!(out, "policy of {whose}: {}", said.join(", ")),
         }?;
-        let destroyed: Vec<String> = (self.destroyed.iter())
-            .map(|surplus| format!("`{surplus}`"))
-            .collect();
-        match destroyed.as_slice() {
-            [] => Ok(()),
-            [one] => writeln!(out, "the value of {one} is kept no more, and was destroyed"),
-            all => writeln!(
-                out,
-                "the values of {} are kept no more, and were destroyed",
-                all.join(", ")
-            ),
-        }
+        tell_destroyed(&self.destroyed, out)
     }
 }

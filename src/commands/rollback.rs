@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 
-use crate::commands::options::lifetime::{destroyed, until};
+use crate::commands::options::lifetime::{tell_destroyed, until};
 use crate::context::Context;
 use crate::name::SecretName;
 use crate::ui::Report;
@@ -49,6 +49,6 @@ impl Report for RolledBack {
             self.version,
             until(self.expires_at)
         )?;
-        destroyed(&self.destroyed).map_or(Ok(()), |line| writeln!(out, "{line}"))
+        tell_destroyed(&self.destroyed, out)
     }
 }

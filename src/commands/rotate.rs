@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use anyhow::Result;
 
 use crate::child::{environment, outcome};
-use crate::commands::options::lifetime::{LifetimeArgs, destroyed, until};
+use crate::commands::options::lifetime::{LifetimeArgs, tell_destroyed, until};
 use crate::commands::options::value_source::{ValueArgs, secret_name};
 use crate::context::Context;
 use crate::error::{Error, reason};
@@ -122,6 +122,6 @@ impl Report for Rotated {
             self.version,
             until(self.expires_at)
         )?;
-        destroyed(&self.destroyed).map_or(Ok(()), |line| writeln!(out, "{line}"))
+        tell_destroyed(&self.destroyed, out)
     }
 }

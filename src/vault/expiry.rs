@@ -69,8 +69,7 @@ impl Environment {
         let mut rotated = self.rotate(name, value, author)?;
         self.version_mut(name, rotated.version)?.expires_at = lifetime.expires_at;
         rotated.expires_at = lifetime.expires_at;
-        let before = surplus.into_iter().map(|surplus| surplus.version);
-        rotated.destroyed.splice(..0, before);
+        rotated.destroyed.splice(..0, surplus);
         Ok(rotated)
     }
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::name::SecretName;
 use crate::seal::digest::Fingerprint;
 use crate::secret_value::SecretValue;
+use crate::vault::policy::Surplus;
 use crate::vault::secret::Secret;
 use crate::vault::{Author, Environment, NewSecret};
 
@@ -39,6 +40,9 @@ pub struct Plan {
     pub skipped: Vec<SecretName>,
     /// Those that are there, and keep the import from being done.
     pub conflicts: Vec<SecretName>,
+    /// The versions whose values were destroyed because newer ones took their place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub destroyed: Vec<Surplus>,
 }
 
 impl Plan {
@@ -118,7 +122,7 @@ impl Environment {
         on_conflict: &OnConflict,
         author: Author<'_>,
     ) -> Result<Imported> {
-        let plan = self.plan_import(&offered, on_conflict)?;
+        let mut plan = self.plan_import(&offered, on_conflict)?;
         if !plan.conflicts.is_empty() {
             return Err(Error::ImportConflict {
                 names: plan.conflicts,
@@ -144,7 +148,8 @@ impl Environment {
                     author,
                 );
             } else if is_in(&plan.rotated, &name) {
-                self.put_version(&name, value, author)?;
+                let rotated = self.put_version(&name, value, author)?;
+                plan.destroyed.extend(rotated.destroyed);
             }
         }
         Ok(Imported { plan, values })

@@ -35,7 +35,7 @@ use crate::seal::signature::{Signer, SignerKey};
 use crate::secret_value::SecretValue;
 use crate::timestamp::Timestamp;
 use crate::vault::log_head::LogHead;
-use crate::vault::policy::Policy;
+use crate::vault::policy::{Policy, Surplus};
 use crate::vault::roster::{Member, Roster, Scope};
 use crate::vault::rotation::Hooks;
 use crate::vault::secret::{Destruction, Secret, SecretVersion, VersionSelector, VersionState};
@@ -141,7 +141,7 @@ pub struct Rotated {
     pub expires_at: Option<Timestamp>,
     /// The versions whose values were destroyed because newer ones took their place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub destroyed: Vec<u32>,
+    pub destroyed: Vec<Surplus>,
     /// Whether the new value has no byte, which is seldom meant.
     pub empty: bool,
 }
@@ -409,7 +409,7 @@ impl Environment {
     /// # Errors
     ///
     /// [`Error::NoSecret`].
-    fn settle(&mut self, name: &SecretName, author: Author<'_>) -> Result<Vec<u32>> {
+    fn settle(&mut self, name: &SecretName, author: Author<'_>) -> Result<Vec<Surplus>> {
         let (vault, default) = (self.vault, self.policy);
         let secret = self.secret_mut(name)?;
         secret.keep_current_value();
@@ -430,7 +430,10 @@ impl Environment {
                 at: author.now,
                 fingerprint: Fingerprint::of(&value, vault.as_ref()),
             }));
-            destroyed.push(version.number);
+            destroyed.push(Surplus {
+                name: name.clone(),
+                version: version.number,
+            });
         }
         destroyed.reverse();
         if !destroyed.is_empty() {

@@ -109,12 +109,7 @@ impl Environment {
             secret.policy = policy;
             self.touch(name);
         }
-        let destroyed = self.settle(name, author)?.into_iter();
-        let named = destroyed.map(|version| Surplus {
-            name: name.clone(),
-            version,
-        });
-        Ok(named.collect())
+        self.settle(name, author)
     }
 
     /// Says what is wanted of secrets that say nothing else themselves, and destroys what

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::name::{EnvironmentName, SecretName};
 use crate::timestamp::Timestamp;
+use crate::vault::policy::Surplus;
 use crate::vault::secret::{Secret, SecretVersion, VersionSelector, VersionState};
 use crate::vault::{Author, Environment};
 
@@ -26,7 +27,7 @@ pub struct RolledBack {
     pub expires_at: Option<Timestamp>,
     /// The versions whose values were destroyed because newer ones took their place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub destroyed: Vec<u32>,
+    pub destroyed: Vec<Surplus>,
 }
 
 impl Environment {
@@ -129,6 +130,11 @@ mod tests {
         SecretValue::from_text(text.to_owned())
     }
 
+    fn numbers(surplus: Vec<Surplus>) -> Vec<u32> {
+        let surplus = surplus.into_iter();
+        surplus.map(|surplus| surplus.version).collect()
+    }
+
     /// An environment with the secret `A`, which had these values one after another.
     struct Dev {
         environment: Environment,
@@ -174,7 +180,7 @@ mod tests {
 
         fn rotate(&mut self, text: &str) -> Vec<u32> {
             let rotated = self.change(|dev, author| dev.rotate(&name(), value(text), author));
-            rotated.expect("rotated").destroyed
+            numbers(rotated.expect("rotated").destroyed)
         }
 
         fn roll_back(&mut self, to: Option<u32>) -> Result<RolledBack> {
@@ -187,8 +193,7 @@ mod tests {
                 ..PolicyChange::default()
             };
             let surplus = self.change(|dev, author| dev.set_policy(&name(), change, author));
-            let surplus = surplus.expect("it is there").into_iter();
-            surplus.map(|surplus| surplus.version).collect()
+            numbers(surplus.expect("it is there"))
         }
 
         fn version(&mut self, number: u32) -> &mut SecretVersion {
@@ -376,7 +381,7 @@ mod tests {
         let mut dev = Dev::with(&["a", "b"]);
         dev.keep(2);
         let back = dev.roll_back(Some(1)).expect("rolled back");
-        assert_eq!(back.destroyed, [1]);
+        assert_eq!(numbers(back.destroyed), [1]);
         assert_eq!(dev.values(), "-ba");
     }
 
@@ -415,7 +420,7 @@ mod tests {
             dev.rotate_for(lifetime, &name(), value("c"), author)
         };
         let rotated = dev.change(rotate).expect("rotated");
-        assert_eq!(rotated.destroyed, [0; 0]);
+        assert_eq!(rotated.destroyed, []);
         assert_eq!(dev.version(3).expires_at, lifetime.expires_at);
         assert_eq!(dev.values(), "abc");
     }

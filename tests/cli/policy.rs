@@ -149,15 +149,15 @@ fn what_is_more_than_is_kept_is_destroyed_by_a_new_value() {
     assert_snapshot!(rotate("A", "made-up 3", &[]), @"
     --- stderr ---
     rotated `A` in `dev` (version 3)
-    the value of version 1 is kept no more, and was destroyed
+    the value of `A@1` is kept no more, and was destroyed
     [exit 0]
     ");
     let json = rotate("A", "made-up 4", &["--json"]).json();
-    assert_eq!(json["destroyed"], serde_json::json!([2]));
+    assert_eq!(json["destroyed"][0]["version"], 2);
     assert_snapshot!(sandbox.run(&["rollback", "A"]), @"
     --- stderr ---
     `A` in `dev` has the value of version 3 again (version 5)
-    the value of version 3 is kept no more, and was destroyed
+    the value of `A@3` is kept no more, and was destroyed
     [exit 0]
     ");
     // Of the others each is left as it is.
@@ -210,4 +210,38 @@ fn what_is_no_policy_is_refused() {
     sandbox
         .refused(&["policy", "--keep-versions", "1001"])
         .exits(2);
+}
+
+#[test]
+fn an_import_and_a_copy_keep_as_many() {
+    let mut sandbox = Sandbox::with_secrets(&["A"]);
+    sandbox.run(&["policy", "--keep-versions", "1"]).succeeds();
+    sandbox.write("new.env", "A=made-up\n");
+    let import = ["import", "new.env", "--on-conflict", "rotate"];
+
+    sandbox
+        .run(&import)
+        .succeeds()
+        .says("the value of `A@1` is kept no more, and was destroyed");
+    sandbox.run(&["env", "create", "prod"]).succeeds();
+    let copy = ["env", "copy", "dev", "prod", "--on-conflict", "rotate"];
+    sandbox.run(&copy).succeeds();
+    sandbox
+        .run_with_stdin(&["rotate", "A"], "made-up too")
+        .succeeds();
+    // What is wanted of the secret itself is copied, and not what is wanted of all.
+    let copied = sandbox.run(&copy).succeeds();
+    assert!(!copied.stderr.contains("destroyed"), "{copied}");
+    sandbox
+        .run(&["policy", "--keep-versions", "1", "-e", "prod"])
+        .succeeds()
+        .says("the value of `A@1`");
+    sandbox
+        .run_with_stdin(&["rotate", "A"], "made-up again")
+        .succeeds();
+    let json = sandbox.run(&[&copy[..], &["--json"]].concat()).json();
+    assert_eq!(
+        json["destroyed"],
+        serde_json::json!([{ "name": "A", "version": 2 }])
+    );
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::commands::add::confirm_creation;
 use crate::commands::import::{ConflictArg, ask_about};
+use crate::commands::options::lifetime::tell_destroyed;
 use crate::commands::options::selection::SelectionArgs;
 use crate::context::{Context, Founding};
 use crate::error::Error;
@@ -18,6 +19,7 @@ use crate::vault::compare::members_without;
 use crate::vault::copy::Copies;
 use crate::vault::import::{OnConflict, Plan};
 use crate::vault::layers::Layers;
+use crate::vault::policy::Surplus;
 
 /// Copy secrets from one environment to another
 ///
@@ -91,6 +93,7 @@ pub fn run(args: &CopyArgs, cx: &Context) -> Result<()> {
         rotated: &plan.rotated,
         unchanged: &plan.unchanged,
         skipped: &plan.skipped,
+        destroyed: &plan.destroyed,
         counts: plan.counts(),
     })?)
 }
@@ -172,6 +175,8 @@ struct Copied<'a> {
     rotated: &'a [SecretName],
     unchanged: &'a [SecretName],
     skipped: &'a [SecretName],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    destroyed: &'a [Surplus],
     #[serde(skip)]
     counts: String,
 }
@@ -182,6 +187,7 @@ impl Report for Copied<'_> {
             "" => "nothing",
             counts => counts,
         };
-        writeln!(out, "copied from `{}` to `{}`: {what}", self.from, self.to)
+        writeln!(out, "copied from `{}` to `{}`: {what}", self.from, self.to)?;
+        tell_destroyed(self.destroyed, out)
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::child::environment::is_dangerous;
+use crate::commands::options::lifetime::destroyed;
 use crate::context::Context;
 use crate::error::shown;
 use crate::migration::launchers::Launcher;
@@ -143,6 +144,9 @@ impl Migrated {
             let counts = done.plan.counts();
             cx.ui
                 .note(&format!("`{}`: {counts}{seen}", done.environment));
+            if let Some(text) = destroyed(&done.plan.destroyed) {
+                cx.ui.note(&text);
+            }
             let dangerous = added.iter().chain(rotated).chain(unchanged);
             let dangerous = dangerous.filter(|name| is_dangerous(name.as_str()));
             let dangerous: Vec<_> = dangerous.map(SecretName::as_str).collect();

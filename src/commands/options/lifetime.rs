@@ -1,11 +1,12 @@
 //! How long values last, for `add`, `rotate`, `expire` and `policy`.
 
+use std::io::{self, Write};
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::timestamp::{Period, Timestamp, When};
 use crate::vault::expiry::Lifetime;
-use crate::vault::policy::{KeepVersions, PolicyChange};
+use crate::vault::policy::{KeepVersions, PolicyChange, Surplus};
 
 /// How long a new value lasts.
 #[derive(clap::Args)]
@@ -104,17 +105,26 @@ pub fn until(expires_at: Option<Timestamp>) -> String {
     expires_at.map_or_else(String::new, |at| format!(", expires at {at}"))
 }
 
-/// Says which values were destroyed because newer ones took their place, if any were.
-pub fn destroyed(versions: &[u32]) -> Option<String> {
-    let numbers: Vec<String> = versions.iter().map(u32::to_string).collect();
-    match numbers.as_slice() {
+/// Says which versions lost their values because newer ones took their place, if any did.
+pub fn destroyed(destroyed: &[Surplus]) -> Option<String> {
+    let names: Vec<String> = destroyed.iter().map(|one| format!("`{one}`")).collect();
+    match names.as_slice() {
         [] => None,
         [one] => Some(format!(
-            "the value of version {one} is kept no more, and was destroyed"
+            "the value of {one} is kept no more, and was destroyed"
         )),
         all => Some(format!(
-            "the values of versions {} are kept no more, and were destroyed",
+            "the values of {} are kept no more, and were destroyed",
             all.join(", ")
         )),
     }
+}
+
+/// Writes the same, as a line.
+///
+/// # Errors
+///
+/// As `out` does.
+pub fn tell_destroyed(surplus: &[Surplus], out: &mut dyn Write) -> io::Result<()> {
+    destroyed(surplus).map_or(Ok(()), |line| writeln!(out, "{line}"))
 }
