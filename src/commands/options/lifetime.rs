@@ -23,12 +23,12 @@ pub struct LifetimeArgs {
 /// What is wanted of a secret.
 #[derive(clap::Args)]
 pub struct PolicySettings {
-    /// How often a new value is wanted, as in 90d; `none` for no saying
+    /// How often a new value is wanted, as in 90d; `none` takes that back
     #[arg(long, value_name = "TIME", value_parser = period)]
     rotate_every: Option<OrNone<Period>>,
 
-    /// How many versions keep their values; those of older ones are destroyed. `none`
-    /// for no saying, which is 10
+    /// How many versions keep their values; those of older ones are destroyed [default:
+    /// as the environment's policy says, or 10]. `none` goes back to that
     #[arg(long, value_name = "N")]
     keep_versions: Option<OrNone<KeepVersions>>,
 }
