@@ -198,12 +198,8 @@ impl Folder {
         let start = Instant::now();
         let mut told = false;
         loop {
-            match self.handle.try_lock() {
-                Ok(()) => return Ok(Lock { folder: self }),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
-                    return Err(Error::io("lock", &self.path)(error));
-                }
+            if let Some(lock) = self.try_lock()? {
+                return Ok(lock);
             }
             let waited = start.elapsed();
             if waited >= LOCK_PATIENCE {
@@ -215,6 +211,19 @@ impl Folder {
                 told = true;
             }
             thread::sleep(LOCK_RETRY);
+        }
+    }
+
+    /// Takes the right to write, unless another has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn try_lock(&self) -> Result<Option<Lock<'_>>> {
+        match self.handle.try_lock() {
+            Ok(()) => Ok(Some(Lock { folder: self })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", &self.path)(error)),
         }
     }
 }

@@ -70,7 +70,10 @@ impl Reminders {
 
     fn remember(&self, day: &str, marks: &[ShortDigest]) -> Result<()> {
         let folder = Folder::create(self.state.as_ref().ok_or(Error::NoHome)?)?;
-        let lock = folder.lock(&mut || {})?;
+        // A program is waiting to be started: to warn again is better than to wait.
+        let Some(lock) = folder.try_lock()? else {
+            return Ok(());
+        };
         // Again, under the lock: another keyvault may have come first.
         let mut told = self.told(day);
         told.extend(untold(&told, marks));

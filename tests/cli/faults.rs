@@ -458,6 +458,78 @@ fn revoke_is_done_or_not() {
 }
 
 #[test]
+fn old_values_are_destroyed_together_or_not() {
+    let Some(strace) = tool("strace") else { return };
+    let sandbox = Sandbox::with_secrets(&["A", "B", "C"]);
+    for name in ["A", "B"] {
+        let another = format!("another {CANARY}");
+        sandbox
+            .run_with_stdin(&["rotate", name], another)
+            .succeeds();
+    }
+    let story = Story {
+        command: &["policy", "--keep-versions", "1"],
+        questions: &[
+            &["get", "A@1"],
+            &["get", "A"],
+            &["get", "B@1"],
+            &["get", "B"],
+            &["policy"],
+        ],
+        kept: &["C"],
+        ..Story::of(sandbox, strace)
+    };
+    story.is_whole_or_not_there(|call, fault| call.changes && fault != BROKEN);
+}
+
+#[test]
+fn a_reminder_that_cannot_be_kept_keeps_no_program_from_its_start() {
+    let Some(strace) = tool("strace") else { return };
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    sandbox.run(&["expire", "A", "3d"]).succeeds();
+    let story = Story {
+        command: &["exec", "--", "printenv", "A"],
+        ..Story::of(sandbox, strace)
+    };
+    let tree = story.sandbox.snapshot();
+    let (undisturbed, trace) = story.run(None);
+    let expected = format!("{}\n", value_of("A"));
+    assert_eq!(undisturbed.succeeds().text(), expected);
+    let calls = Call::all(&trace);
+    // The first call on the file is to read it; there is none.
+    let is_reminder = |call: &Call| call.line.contains("reminders.json");
+    let first = calls.iter().position(is_reminder).expect("it is kept");
+    let last = calls.iter().rposition(is_reminder).expect("it is kept");
+    assert!(calls[first..=last].iter().any(|call| call.changes));
+
+    for call in &calls[first..=last] {
+        for fault in call.faults() {
+            story.put_back(&tree);
+            let injection = Injection {
+                call,
+                fault: *fault,
+            };
+            let (got, _) = story.run(Some(&injection));
+            if *fault != Fault::Killed {
+                assert_eq!(got.code, Some(0), "{injection}\n{got}");
+                assert_eq!(got.text(), expected, "{injection}\n{got}");
+                assert!(got.stderr.contains("expires in"), "{injection}\n{got}");
+            }
+            // Two more: to tell what was not told, and not to tell it again.
+            for _ in 0..2 {
+                let next = story.sandbox.run(story.command);
+                assert_eq!(next.text(), expected, "{injection}\nand then\n{next}");
+            }
+            let quiet = story.sandbox.run(story.command);
+            assert_eq!(quiet.stderr, "", "{injection}\nand then\n{quiet}");
+            let tree = story.sandbox.snapshot();
+            let left = tree.keys().find(|path| is_temporary(path));
+            assert_eq!(left, None, "{injection}\nand the next runs");
+        }
+    }
+}
+
+#[test]
 fn init_is_done_or_not() {
     let Some(strace) = tool("strace") else { return };
     let story = Story {
