@@ -50,6 +50,8 @@ pub struct AddArgs {
 /// Whatever kept the secret from being added; then nothing was.
 pub fn run(args: &AddArgs, cx: &Context) -> Result<()> {
     args.value.refuse_stray("add", &args.name)?;
+    // Before anything is asked, and again once the time is known for sure.
+    args.lifetime.from(cx.now())?;
     let store = cx.store()?;
     let environment = cx.environment(&store)?;
     let create = !store.has(&environment)?;

@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use crate::commands::options::lifetime::to_come;
 use crate::context::Context;
-use crate::timestamp::When;
+use crate::error::Error;
+use crate::timestamp::{Timestamp, When};
 use crate::ui::Report;
 use crate::vault::expiry::Dated;
 use crate::vault::secret::SecretReference;
@@ -34,6 +35,16 @@ enum Until {
     Then(When),
 }
 
+impl Until {
+    /// Returns the time that is meant, if there is one.
+    fn from(self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        match self {
+            Self::Ever => Ok(None),
+            Self::Then(when) => to_come(when, now).map(Some),
+        }
+    }
+}
+
 impl FromStr for Until {
     type Err = &'static str;
 
@@ -51,14 +62,12 @@ impl FromStr for Until {
 ///
 /// Whatever kept the date from being set; then nothing was changed.
 pub fn run(args: &ExpireArgs, cx: &Context) -> Result<()> {
+    // Before a passphrase is asked for, and again once the time is known for sure.
+    args.when.from(cx.now())?;
     let store = cx.store()?;
     let environment = cx.environment(&store)?;
     let dated = cx.edit(&store, &environment, |environment, _| {
-        let expires_at = match args.when {
-            Until::Ever => None,
-            // Once the environment was opened, and with it the time is known.
-            Until::Then(when) => Some(to_come(when, cx.now())?),
-        };
+        let expires_at = args.when.from(cx.now())?;
         environment.expire(&args.secret.name, args.secret.selector(), expires_at)
     })?;
     Ok(cx.ui.outcome(&dated)?)

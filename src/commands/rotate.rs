@@ -43,6 +43,8 @@ pub struct RotateArgs {
 /// Whatever kept the secret from being rotated; then nothing was changed.
 pub fn run(args: &RotateArgs, cx: &Context) -> Result<()> {
     args.value.refuse_stray("rotate", &args.name)?;
+    // Before anything is asked, and again once the time is known for sure.
+    args.lifetime.from(cx.now())?;
     refuse_blank(args.verify.as_deref())?;
     let store = cx.store()?;
     let environment = cx.environment(&store)?;

@@ -109,7 +109,10 @@ impl Environment {
             secret.policy = policy;
             self.touch(name);
         }
-        self.settle(name, author)
+        match change.keep_versions {
+            Some(_) => self.settle(name, author),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Says what is wanted of secrets that say nothing else themselves, and destroys what
@@ -120,11 +123,13 @@ impl Environment {
             self.policy = policy;
             self.changes.whole = true;
         }
+        if change.keep_versions.is_none() {
+            return Vec::new();
+        }
         let names: Vec<SecretName> = self.secrets.keys().cloned().collect();
-        let destroyed = names.iter().map(|name| {
-            self.set_policy(name, PolicyChange::default(), author)
-                .expect("the secret is there")
-        });
+        let destroyed = names
+            .iter()
+            .map(|name| self.settle(name, author).expect("the secret is there"));
         destroyed.flatten().collect()
     }
 }

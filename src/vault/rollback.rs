@@ -367,6 +367,22 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_said_of_the_number_destroys_anything() {
+        let mut dev = Dev::with(&["a", "b"]);
+        // As if it had been kept when nothing was destroyed yet.
+        let few = "1".parse().ok();
+        dev.environment.policy.keep_versions = few;
+        let period = PolicyChange {
+            rotate_every: Some("90d".parse().ok()),
+            ..PolicyChange::default()
+        };
+        let destroyed = dev.change(|dev, author| dev.set_policy(&name(), period, author));
+        assert_eq!(destroyed.expect("it is there"), []);
+        let destroyed = dev.change(|dev, author| dev.set_default_policy(period, author));
+        assert_eq!((destroyed, dev.values().as_str()), (vec![], "ab"));
+    }
+
+    #[test]
     fn what_is_still_to_be_given_back_and_what_is_pending_stays() {
         let mut dev = Dev::with(&["a", "b", "c", "d"]);
         dev.owe(1);

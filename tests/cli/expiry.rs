@@ -100,6 +100,15 @@ fn a_date_that_is_past_is_refused_before_anything_is_asked() {
     ] {
         sandbox.refused(line).exits(2).says("which is past");
     }
+    let locked = Sandbox::locked();
+    for line in [
+        &["add", "B", "-e", "new", "--expires", "2020-01-01"][..],
+        &["rotate", "A", "--expires", "2020-01-01"],
+        &["expire", "A", "2020-01-01"],
+    ] {
+        // Not for a passphrase either, nor for an environment.
+        locked.refused(line).exits(2).says("which is past");
+    }
     assert_snapshot!(sandbox.refused(&["expire", "A", "31.12.2099"]), @"
     --- stderr ---
     keyvault: error: `WHEN` has a value that does not fit: a time is `90d` from now, or a date as in `2026-12-31`, which begins at midnight UTC, or `2026-12-31T12:00:00Z`
