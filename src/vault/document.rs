@@ -283,7 +283,7 @@ enum Sought {
     Nothing,
     /// It has begun.
     Part(Zeroizing<Vec<u8>>),
-    Found(Secret),
+    Found(Box<Secret>),
     /// The short way does not tell.
     GivenUp,
 }
@@ -327,7 +327,7 @@ impl Seeker {
         }
         if let Sought::Part(part) = &self.sought {
             match read_secret(part) {
-                Some(Ok(secret)) => self.sought = Sought::Found(secret),
+                Some(Ok(secret)) => self.sought = Sought::Found(Box::new(secret)),
                 None => {}
                 Some(Err(error)) if error.is_eof() => {}
                 // It is another field of this name.
@@ -340,7 +340,7 @@ impl Seeker {
     /// not there.
     pub fn into_secret(self) -> Option<Secret> {
         match self.sought {
-            Sought::Found(secret) => Some(secret),
+            Sought::Found(secret) => Some(*secret),
             _ => None,
         }
     }
