@@ -4,7 +4,7 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 
-use crate::forge::{date, save_at};
+use crate::rewrite::{date, save_at};
 use crate::sandbox::{CANARY, KEYVAULT, Sandbox, Transcript, tool, value_of, without_times};
 
 /// Has keyvault believe in another time, which stands still. It is linked statically, so

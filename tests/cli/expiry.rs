@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::audit;
-use crate::forge::date;
+use crate::rewrite::date;
 use crate::sandbox::{CANARY, Sandbox, value_of, without_times};
 
 const PAST: &str = "2020-01-01T00:00:00Z";

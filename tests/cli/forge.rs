@@ -2,7 +2,6 @@
 //! and by none of its code: what keyvault would not write itself, signed as a
 //! member could sign it.
 
-use std::fs;
 use std::io::{Read, Write};
 
 use age::secrecy::ExposeSecret;
@@ -12,49 +11,15 @@ use ed25519_dalek::{Signer, SigningKey};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
-use crate::sandbox::{Sandbox, read_to_string};
-
 /// Opens a vault file with a plain identity file, lets `edit` change line 1, and
 /// signs and seals it again to that identity.
 pub fn resigned(identity_file: &str, file: &[u8], edit: impl FnOnce(&str) -> String) -> Vec<u8> {
-    let identity = identity(identity_file);
-    let plaintext = opened(&identity, file);
+    let plaintext = plaintext(identity_file, file);
     let document = plaintext.split('\n').next().expect("line 1");
-    sealed(&identity, &signed(identity_file, &edit(document)))
-}
-
-/// Lets `edit` change line 1 of the environment `dev`, as a member could by other means
-/// than keyvault, and has this machine trust it.
-pub fn rewrite(sandbox: &Sandbox, edit: impl FnOnce(&str) -> String) {
-    let identity = read_to_string(&sandbox.identity());
-    let file = fs::read(sandbox.dev()).expect("read");
-    fs::write(sandbox.dev(), resigned(&identity, &file, edit)).expect("written");
-    sandbox.run(&["trust", "--yes"]).succeeds();
-}
-
-/// Gives the current version of a secret of `dev`, which has no date, this one.
-pub fn date(sandbox: &Sandbox, name: &str, expires_at: &str) {
-    rewrite(sandbox, |document| {
-        let (before, secret) = document
-            .split_once(&format!("\"{name}\":{{"))
-            .expect("it is there");
-        let current = r#""state":"current","#;
-        let dated = format!(r#"{current}"expires_at":"{expires_at}","#);
-        format!(
-            "{before}\"{name}\":{{{}",
-            secret.replacen(current, &dated, 1)
-        )
-    });
-}
-
-/// Makes it that `dev` was saved at this time.
-pub fn save_at(sandbox: &Sandbox, time: &str) {
-    rewrite(sandbox, |document| {
-        let field = r#""updated_at":""#;
-        let (before, rest) = document.split_once(field).expect("it is there");
-        let (_, after) = rest.split_once('"').expect("it has an end");
-        format!("{before}{field}{time}\"{after}")
-    });
+    sealed(
+        &identity(identity_file),
+        &signed(identity_file, &edit(document)),
+    )
 }
 
 /// Opens a vault file with a plain identity file.

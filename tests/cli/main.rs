@@ -41,6 +41,7 @@ mod readme;
 mod remove;
 mod render;
 mod revoke;
+mod rewrite;
 mod rollback;
 mod rotate;
 mod sandbox;

@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 
-use crate::forge::date;
+use crate::rewrite::date;
 use crate::sandbox::{CANARY, Sandbox, value_of, without_times};
 
 #[test]
