@@ -491,7 +491,7 @@ fn a_reminder_that_cannot_be_kept_keeps_no_program_from_its_start() {
         command: &["exec", "--", "printenv", "A"],
         ..Story::of(sandbox, strace)
     };
-    let tree = story.sandbox.snapshot();
+    let tree = story.sandbox.whole_snapshot();
     let (undisturbed, trace) = story.run(None);
     let expected = format!("{}\n", value_of("A"));
     assert_eq!(undisturbed.succeeds().text(), expected);
@@ -522,7 +522,7 @@ fn a_reminder_that_cannot_be_kept_keeps_no_program_from_its_start() {
             }
             let quiet = story.sandbox.run(story.command);
             assert_eq!(quiet.stderr, "", "{injection}\nand then\n{quiet}");
-            let tree = story.sandbox.snapshot();
+            let tree = story.sandbox.whole_snapshot();
             let left = tree.keys().find(|path| is_temporary(path));
             assert_eq!(left, None, "{injection}\nand the next runs");
         }
