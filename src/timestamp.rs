@@ -20,6 +20,10 @@ const YEAR: u64 = 365 * DAY + 6 * HOUR;
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
+    /// The beginning of the year in which keyvault did: an earlier time is that of a
+    /// clock gone wrong.
+    pub const BEGINNING: Self = Self(jiff::Timestamp::constant(1_767_225_600, 0));
+
     /// Converts the system's time, dropping what is below a second.
     ///
     /// A clock outside the years -9999 to 9999 counts as 1970.
@@ -51,6 +55,23 @@ impl Timestamp {
     pub fn day(self) -> String {
         self.0.strftime("%F").to_string()
     }
+
+    /// Returns the point that lies `period` earlier, or the first one there is.
+    pub fn before(self, period: Period) -> Self {
+        let length = Duration::from_secs(period.0);
+        Self(self.0.checked_sub(length).unwrap_or(jiff::Timestamp::MIN))
+    }
+
+    /// Returns the date of the day that it is in (UTC).
+    pub fn date(self) -> Day {
+        Day(self.0.as_second().div_euclid(DAY as i64))
+    }
+
+    /// Returns the hour of that day, 0 to 23 (UTC).
+    pub fn hour(self) -> u32 {
+        let hour = self.0.as_second().div_euclid(HOUR as i64).rem_euclid(24);
+        u32::try_from(hour).expect("below 24")
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -72,6 +93,35 @@ impl FromStr for Timestamp {
 }
 
 serde_as_text!(Timestamp);
+
+/// A day of the calendar (UTC), written as `2026-12-31`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(i64);
+
+impl Day {
+    /// Returns how many days later than `other` it is; less than none where it is
+    /// earlier.
+    pub fn since(self, other: Day) -> i64 {
+        self.0 - other.0
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It came from a timestamp, so that its first second is one as well, but for
+        // the first day that there is.
+        let midnight = jiff::Timestamp::from_second(self.0 * DAY as i64);
+        let midnight = midnight.unwrap_or(jiff::Timestamp::MIN).to_string();
+        let date = midnight.split('T').next().unwrap_or_default();
+        f.pad(date)
+    }
+}
+
+impl serde::Serialize for Day {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 /// A length of time in whole seconds, written as a number and a unit: `45s`,
 /// `15m`, `12h`, `90d`, `2w`.
@@ -189,6 +239,49 @@ impl fmt::Display for When {
     }
 }
 
+/// A point in time that is past, as a person names it: `7d` ago, or `2026-12-31`, which
+/// is its first second (UTC), or a whole timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// This time ago.
+    Ago(Period),
+    /// At this time.
+    At(Timestamp),
+}
+
+impl Past {
+    /// Returns the point that is meant now.
+    pub fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(period) => now.before(period),
+            Self::At(time) => time,
+        }
+    }
+}
+
+impl FromStr for Past {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "a time is `7d` ago, or a date as in `2026-12-31`, which begins at midnight UTC, or `2026-12-31T12:00:00Z`";
+        // The forms are those of a time to come; only a length counts the other way.
+        match text.parse() {
+            Ok(When::In(period)) => Ok(Self::Ago(period)),
+            Ok(When::At(time)) => Ok(Self::At(time)),
+            Err(_) => Err(RULE),
+        }
+    }
+}
+
+impl fmt::Display for Past {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ago(period) => period.fmt(f),
+            Self::At(time) => time.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +305,11 @@ mod tests {
         );
         assert!("yesterday".parse::<Timestamp>().is_err());
         assert!("2026-02-29T00:00:00Z".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn there_was_no_keyvault_before_its_year() {
+        assert_eq!(Timestamp::BEGINNING, at("2026-01-01T00:00:00Z"));
     }
 
     #[test]
@@ -309,6 +407,42 @@ mod tests {
         assert_eq!(at("2027-01-01T00:30:00+02:00").day(), "2026-12-31");
         assert_eq!(at("2028-02-29T23:59:59Z").day(), "2028-02-29");
         assert_eq!(at("1970-01-01T00:00:00Z").day(), "1970-01-01");
+    }
+
+    #[test]
+    fn a_time_that_is_past_is_named_in_the_same_ways() {
+        let now = at("2028-03-01T23:00:00Z");
+        let meant = |text: &str| text.parse::<Past>().map(|past| past.from(now).to_string());
+        for (text, expected) in [
+            ("0s", "2028-03-01T23:00:00Z"),
+            ("1d", "2028-02-29T23:00:00Z"),
+            ("2w", "2028-02-16T23:00:00Z"),
+            ("2028-02-29", "2028-02-29T00:00:00Z"),
+            ("2028-02-29T12:00:00+01:00", "2028-02-29T11:00:00Z"),
+            // Longer ago than there is time.
+            ("9999999999999999s", "-009999-01-02T01:59:59Z"),
+        ] {
+            assert_eq!(meant(text).as_deref(), Ok(expected), "{text}");
+        }
+        for bad in ["", "7", "-7d", "yesterday", "2028-02-30", "7d ago"] {
+            assert!(bad.parse::<Past>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_in_a_day_and_an_hour_of_utc() {
+        for (time, day, hour) in [
+            ("2026-11-22T00:00:00Z", "2026-11-22", 0),
+            ("2026-11-22T23:59:59Z", "2026-11-22", 23),
+            ("2026-11-22T23:30:00-01:00", "2026-11-23", 0),
+            ("1969-12-31T23:00:00Z", "1969-12-31", 23),
+        ] {
+            assert_eq!(at(time).date().to_string(), day);
+            assert_eq!(at(time).hour(), hour);
+        }
+        let (first, last) = (at("2028-02-28T23:00:00Z"), at("2028-03-01T01:00:00Z"));
+        assert_eq!(last.date().since(first.date()), 2);
+        assert_eq!(first.date().since(last.date()), -2);
     }
 
     #[test]
