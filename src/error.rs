@@ -1236,7 +1236,12 @@ pub fn reason(error: &io::Error) -> String {
 /// Writes a path for a person. What a terminal would obey, or show in another
 /// order, is escaped: a folder may be named by someone else.
 pub fn shown(path: &Path) -> String {
-    let text = path.to_string_lossy();
+    printable(&path.to_string_lossy())
+}
+
+/// Writes a text for a person that somebody else may have written: what a terminal
+/// would obey, or show in another order, is escaped.
+pub fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             let escaped = is_unshowable(c).then(|| c.escape_default());
@@ -1246,7 +1251,8 @@ pub fn shown(path: &Path) -> String {
         .collect()
 }
 
-fn is_unshowable(c: char) -> bool {
+/// Tells whether a terminal would obey a letter, or show others in another order for it.
+pub fn is_unshowable(c: char) -> bool {
     c.is_control() || is_invisible_order(c)
 }
 

@@ -31,10 +31,12 @@
 //! environment itself and in its pin.
 
 mod append;
+pub mod filter;
 mod head;
 pub mod line;
 mod read;
 mod record;
+pub mod report;
 pub mod verify;
 
 pub use append::{Appended, Writer};
