@@ -1,6 +1,7 @@
 //! What a person or a program is told: answers on stdout, news on stderr, and
 //! nothing else.
 
+pub mod chart;
 pub mod clipboard;
 pub mod failure;
 pub mod prompt;
@@ -11,7 +12,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_unshowable};
 use crate::name::{EnvironmentName, SecretName};
 use crate::secret_value::SecretValue;
 use crate::vault::document::{ValueToWrite, to_wiped_json};
@@ -281,14 +282,47 @@ fn write_json(out: &mut impl Write, data: &impl Serialize) -> io::Result<()> {
         #[serde(flatten)]
         data: &'a T,
     }
-    serde_json::to_writer(
-        &mut *out,
-        &Answer {
-            schema: SCHEMA,
-            data,
-        },
-    )?;
+    let answer = Answer {
+        schema: SCHEMA,
+        data,
+    };
+    answer.serialize(&mut serde_json::Serializer::with_formatter(
+        &mut *out, Harmless,
+    ))?;
     out.write_all(b"\n")
+}
+
+/// JSON with which no text obtains anything from a terminal: what that would obey, or
+/// show in another order, is escaped. It reads as the same text.
+struct Harmless;
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        write_harmless(writer, fragment)
+    }
+}
+
+/// Writes JSON, or a part of a text in it, so that a terminal may show it.
+///
+/// # Errors
+///
+/// As `out` does.
+pub fn write_harmless<W: ?Sized + Write>(out: &mut W, json: &str) -> io::Result<()> {
+    let mut rest = json;
+    while let Some(at) = rest.find(is_unshowable) {
+        let (plain, from) = rest.split_at(at);
+        out.write_all(plain.as_bytes())?;
+        let mut letters = from.chars();
+        // None of them is beyond the first 65,536, which take four digits.
+        let code = letters.next().map_or(0, u32::from);
+        write!(out, "\\u{code:04x}")?;
+        rest = letters.as_str();
+    }
+    out.write_all(rest.as_bytes())
 }
 
 // Styles of the terminal (ECMA-48), which `anstream` drops where none is wanted.
@@ -297,3 +331,23 @@ const ERROR: &str = "\u{1b}[1;31m";
 const WARNING: &str = "\u{1b}[1;33m";
 const NOTE: &str = "\u{1b}[1;36m";
 const HINT: &str = "\u{1b}[1;32m";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_obtains_nothing_from_a_terminal_and_reads_the_same() {
+        let evil = "a\u{1b}[2J\u{7f}\u{9b}2J\u{202e}\u{2028}é😀\"\\\n";
+        let mut json = Vec::new();
+        write_json(&mut json, &std::collections::BTreeMap::from([(evil, evil)])).expect("written");
+        let json = String::from_utf8(json).expect("text");
+        let obeyed = |c: char| is_unshowable(c) && c != '\n';
+        assert!(
+            !json.trim_end().contains(is_unshowable) && !json.contains(obeyed),
+            "{json:?}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(read[evil], evil);
+    }
+}
