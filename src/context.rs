@@ -271,6 +271,15 @@ impl Context {
         std::env::current_dir().map_err(Error::io("find", ".".as_ref()))
     }
 
+    /// Tells whether the terminal shows more than ASCII, as its locale has it (POSIX.1,
+    /// 8.2).
+    pub fn shows_unicode(&self) -> bool {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"];
+        let locale = locale.iter().find_map(|name| variable(name));
+        let locale = locale.unwrap_or_default().to_string_lossy().to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    }
+
     /// Returns the user's login name, where it can be a member's name.
     pub fn login(&self) -> Option<MemberName> {
         ["USER", "LOGNAME"]

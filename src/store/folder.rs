@@ -243,7 +243,32 @@ impl Lock<'_> {
     /// [`Error::Io`]; then the old file is still there. [`Error::Unconfirmed`],
     /// where only the last step failed, which waits for the disk.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.put(name, bytes, FILE_MODE, RenameFlags::empty())
+        self.put(name, &mut all(bytes), FILE_MODE, RenameFlags::empty())
+    }
+
+    /// The same for a file that is too large to be held in memory: `write` writes it.
+    /// Where that fails, the old file is still there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::replace`], and those of `write`.
+    pub fn replace_by(
+        &self,
+        name: &str,
+        write: &mut dyn FnMut(&mut File) -> Result<()>,
+    ) -> Result<()> {
+        let mut failure = None;
+        let mut write = |file: &mut File| {
+            write(file).map_err(|error| {
+                failure = Some(error);
+                io::ErrorKind::Other.into()
+            })
+        };
+        let put = self.put(name, &mut write, FILE_MODE, RenameFlags::empty());
+        match failure {
+            Some(error) => Err(error),
+            None => put,
+        }
     }
 
     /// The same for a file that others may see.
@@ -252,7 +277,7 @@ impl Lock<'_> {
     ///
     /// As [`Lock::replace`].
     pub fn replace_with_mode(&self, name: &str, bytes: &[u8], mode: Mode) -> Result<()> {
-        self.put(name, bytes, mode, RenameFlags::empty())
+        self.put(name, &mut all(bytes), mode, RenameFlags::empty())
     }
 
     /// Makes a file, whole or not at all.
@@ -262,10 +287,10 @@ impl Lock<'_> {
     /// As [`Lock::replace`]; of the kind [`io::ErrorKind::AlreadyExists`] where
     /// there is anything of this name, which is left as it is.
     pub fn create(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.put(name, bytes, FILE_MODE, RenameFlags::NOREPLACE)
+        self.put(name, &mut all(bytes), FILE_MODE, RenameFlags::NOREPLACE)
     }
 
-    fn put(&self, name: &str, bytes: &[u8], mode: Mode, flags: RenameFlags) -> Result<()> {
+    fn put(&self, name: &str, write: Writing<'_>, mode: Mode, flags: RenameFlags) -> Result<()> {
         let folder = &self.folder.handle;
         let path = self.folder.path.join(name);
         let failed = |error: io::Error| Error::io("write", &path)(error);
@@ -275,7 +300,7 @@ impl Lock<'_> {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(folder, &temporary, opening, FILE_MODE)
             .map_err(|error| failed(error.into()))?;
-        let written = fill(file.into(), bytes, mode)
+        let written = fill(file.into(), write, mode)
             .and_then(|()| Ok(rename(folder, &temporary, name, flags)?));
         if let Err(error) = written {
             // It may be renamed already or not there: then nothing is lost.
@@ -374,10 +399,17 @@ fn rename(folder: &File, from: &str, to: &str, flags: RenameFlags) -> Result<(),
     }
 }
 
-fn fill(mut file: File, bytes: &[u8], mode: Mode) -> io::Result<()> {
+/// What writes a file.
+type Writing<'a> = &'a mut dyn FnMut(&mut File) -> io::Result<()>;
+
+fn all(bytes: &[u8]) -> impl FnMut(&mut File) -> io::Result<()> {
+    move |file| file.write_all(bytes)
+}
+
+fn fill(mut file: File, write: Writing<'_>, mode: Mode) -> io::Result<()> {
     // Where the umask took away even the owner's rights.
     rustix::fs::fchmod(&file, mode)?;
-    file.write_all(bytes)?;
+    write(&mut file)?;
     file.sync_all()
 }
 
@@ -460,6 +492,23 @@ mod tests {
             lock.replace("x", b"text").is_err(),
             "a folder is in the way"
         );
+        assert_eq!(folder.names().expect("listed"), [".", "..", "x"]);
+    }
+
+    #[test]
+    fn what_is_written_bit_by_bit_replaces_whole_or_not_at_all() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::create(place.path()).expect("opened");
+        let lock = folder.lock(&mut || {}).expect("nobody else has it");
+        let half = |file: &mut File| file.write_all(b"one").map_err(Error::Output);
+        lock.replace_by("x", &mut |file| half(file))
+            .expect("replaced");
+        let failed = lock.replace_by("x", &mut |file| {
+            half(file)?;
+            Err(Error::NoHome)
+        });
+        assert!(matches!(failed, Err(Error::NoHome)));
+        assert_eq!(folder.read("x", 10).expect("read"), b"one");
         assert_eq!(folder.names().expect("listed"), [".", "..", "x"]);
     }
 

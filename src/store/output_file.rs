@@ -1,6 +1,7 @@
 //! Files that a person names to have something written to: by `export` and
 //! `render`, in plaintext.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, Stat};
@@ -98,6 +99,17 @@ impl OutputFile {
                 lock.replace_with_mode(&self.name, bytes, mode)
             }
         }
+    }
+
+    /// The same for what is too large to be held in memory, for its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`OutputFile::write`], and those of `write`.
+    pub fn write_by(&self, write: &mut dyn FnMut(&mut File) -> Result<()>) -> Result<()> {
+        let lock = self.folder.lock(&mut || {})?;
+        Self::at(&self.path)?;
+        lock.replace_by(&self.name, write)
     }
 }
 

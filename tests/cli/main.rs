@@ -5,6 +5,7 @@
 mod add;
 mod architecture;
 mod audit;
+mod audit_views;
 mod clipboard;
 mod clock;
 mod destroyed;

@@ -11,7 +11,8 @@ use crate::vault::selection::NamePattern;
 /// one thing any is enough.
 #[derive(Default)]
 pub struct Filter<'a> {
-    /// An environment that it worked on.
+    /// An environment that it worked on. A line that names none may be of any: who did
+    /// not get in, did not get anywhere.
     pub environments: &'a [EnvironmentName],
     /// A secret, whichever version.
     pub secrets: &'a [NamePattern],
@@ -35,9 +36,10 @@ impl Filter<'_> {
     /// Tells whether a line is asked for.
     pub fn wants(&self, line: &Line) -> bool {
         self.is_in_time(line.time)
-            && any_of(self.environments, |wanted| {
-                line.environments.contains(wanted)
-            })
+            && (line.environments.is_empty()
+                || any_of(self.environments, |wanted| {
+                    line.environments.contains(wanted)
+                }))
             && any_of(self.secrets, |wanted| has_secret(line, wanted))
             && any_of(self.commands, |wanted| is_command(&line.command, wanted))
             && any_of(self.programs, |wanted| has_program(line, wanted))
@@ -226,6 +228,11 @@ mod tests {
                 ..Filter::default()
             };
             assert_eq!(filter.wants(&used), wanted);
+            let nowhere = Filter {
+                environments,
+                ..Filter::default()
+            };
+            assert!(nowhere.wants(&line(r#""names":[]"#)), "it may be of any");
         }
     }
 

@@ -1,4 +1,21 @@
 //! One line of the audit log: who used what, when and from where. Never a value.
+//!
+//! This is the schema of `audit export`, which gives out each line as it stands in the
+//! log: one JSON object with the fields of [`Line`], in their order, and behind them
+//! `prev` and `mac` (see [`audit_log`](crate::store::audit_log)), all in text but
+//! `line` and `pid`, and lists where there can be several.
+//!
+//! - What there is nothing to say of is not there; there is no `null`.
+//! - Fields are added, in any place before `prev`, and none is changed or taken away:
+//!   whoever reads a line skips what it does not know.
+//! - `time` is UTC with whole seconds, as in `2026-11-22T12:00:00Z`. It is what the
+//!   machine's clock said, which `line` is not: that counts up by one.
+//! - `error` and `allowed` are words of small letters and hyphens, and stay the same.
+//! - `names` are as they were asked for or given out; a value that was given out has
+//!   its version (`NAME@3`).
+
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,4 +85,33 @@ pub enum Outcome {
     Refused,
     /// It was allowed and failed after all.
     Failed,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ok, Self::Refused, Self::Failed];
+
+    /// Returns its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Outcome {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let outcome = Self::ALL.into_iter().find(|one| one.as_str() == text);
+        outcome.ok_or("an outcome is `ok`, `refused` or `failed`")
+    }
 }

@@ -31,6 +31,7 @@
 //! environment itself and in its pin.
 
 mod append;
+mod export;
 pub mod filter;
 mod head;
 pub mod line;
@@ -40,6 +41,8 @@ pub mod report;
 pub mod verify;
 
 pub use append::{Appended, Writer};
+pub use export::Exported;
+pub use read::Lines;
 
 use std::io;
 use std::os::fd::AsFd;

@@ -1,8 +1,11 @@
 //! How much a log knows of usual days.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::store::audit_log::line::Line;
+use crate::store::audit_log::report::count;
 use crate::timestamp::{Day, Period, Timestamp};
 
 /// How old a log has to be before anything in it is called unusual: two weeks have
@@ -70,5 +73,12 @@ impl Experience {
     pub fn needed() -> String {
         let days = AGE_MIN.as_seconds() / (24 * 60 * 60);
         format!("{READS_MIN} reads on {DAYS_MIN} days, the first {days} days ago")
+    }
+}
+
+impl fmt::Display for Experience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reads = count(self.reads, "read", "reads");
+        write!(f, "{reads} on {}", count(self.days, "day", "days"))
     }
 }

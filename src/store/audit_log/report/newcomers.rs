@@ -76,11 +76,11 @@ impl Newcomers {
             .into_iter()
             .map(|((role, name), (incident, before))| {
                 let why = format!(
-                    "{} {} read {} ({}), and {before}",
+                    "{} {} reads for the first time: {} of {}; {before}",
                     role.as_str(),
                     quoted(&name),
-                    incident.secrets(),
                     count(incident.lines, "read", "reads"),
+                    incident.secrets(),
                 );
                 incident.found(Kind::FirstSeen, why)
             });
@@ -90,9 +90,7 @@ impl Newcomers {
 
 fn before(past: &Experience, line: &Line) -> String {
     let age = past.since.map(|since| since.age(line.time).rounded());
-    let age = age.map_or_else(String::new, |age| format!(" in {age}"));
-    format!(
-        "is in none of {} before{age}",
-        count(past.reads, "read", "reads")
-    )
+    let age = age.map_or_else(String::new, |age| format!(" in the {age}"));
+    let reads = count(past.reads, "read", "reads");
+    format!("none of the {reads}{age} before was its own")
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::store::audit_log::HEAD_LOST;
 use crate::store::audit_log::line::{Line, Outcome};
 use crate::store::audit_log::report::{Finding, Incident, Kind, count, quoted, reader};
 use crate::timestamp::Period;
@@ -18,9 +19,6 @@ const UNTRUSTED: [&str; 6] = [
     "foreign-vault",
     "linked-vault",
 ];
-
-/// The error of a line which says that nothing told where the log ended.
-const HEAD_LOST: &str = "head-lost";
 
 /// How many wrong passphrases no typing errors are. Once or twice happens to everybody.
 const UNLOCKS_MIN: u64 = 3;
@@ -138,7 +136,7 @@ impl Refusals {
         let others = self.others.into_iter().map(|((kind, what, _), other)| {
             let secrets = match other.incident.names.len() {
                 0 => String::new(),
-                _ => format!(" for {}", other.incident.secrets()),
+                _ => format!(": {}", other.incident.secrets()),
             };
             let readers = other
                 .readers
@@ -157,7 +155,7 @@ impl Refusals {
                 _ => "refused",
             };
             let times = count(other.incident.lines, "time", "times");
-            let why = format!("{} {verb} {times}{secrets}{readers}", quoted(&what));
+            let why = format!("{verb} {times} as {}{secrets}{readers}", quoted(&what));
             other.incident.found(kind, why)
         });
         self.found.extend(others);

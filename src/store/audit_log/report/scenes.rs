@@ -150,7 +150,7 @@ fn a_new_program_is_told_once_with_all_that_it_read() {
     assert_eq!(
         whys(&report),
         [
-            "the program `curl` read `A@1`, `B@2` (2 reads), and is in none of 242 reads before in 30d"
+            "the program `curl` reads for the first time: 2 reads of `A@1`, `B@2`; none of the 242 reads in the 30d before was its own"
         ]
     );
     let finding = &report.findings[0];
@@ -306,6 +306,58 @@ fn what_reads_much_every_night_is_told_once() {
 }
 
 #[test]
+fn a_burst_is_more_than_three_times_what_thirty_days_had() {
+    let at = |day: u64, reads: u64| (0..reads).map(move |n| read(day * DAY + 12 * HOUR + n));
+    let told = |bursts: &[(u64, u64)]| {
+        let bursts = bursts.iter().flat_map(|(day, reads)| at(*day, *reads));
+        let report = report_since(0, work(70), bursts);
+        assert!(kinds(&report).iter().all(|kind| *kind == Kind::Burst));
+        let days = report.findings.iter();
+        let days = days.map(|finding| finding.from.date().since(begin().date()));
+        days.collect::<Vec<_>>()
+    };
+    // Noon's usual read comes to each.
+    assert_eq!(told(&[(30, 24), (31, 74)]), [30], "three times as many");
+    assert_eq!(told(&[(30, 24), (31, 75)]), [30, 31], "one more");
+    assert_eq!(told(&[(30, 24), (60, 24)]), [30], "30 days later");
+    assert_eq!(told(&[(30, 24), (61, 24)]), [30, 61], "31 days later");
+}
+
+#[test]
+fn an_hour_is_unusual_on_fewer_than_one_day_in_twenty() {
+    let night = |day: u64| read(day * DAY + 3 * HOUR);
+    let told = |nights: &[u64]| {
+        let report = report_since(0, work(40), nights.iter().map(|day| night(*day)));
+        let days = report.findings.iter();
+        let days = days.map(|finding| finding.from.date().since(begin().date()));
+        days.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&[5, 20]), [] as [i64; 0], "1 of 20 days is 5 %");
+    assert_eq!(told(&[5, 21]), [21]);
+    assert_eq!(told(&[5, 6, 39]), [] as [i64; 0]);
+
+    // What was usual more than 90 days ago is not any more, nor is at once what came
+    // in its place.
+    let nights = (0..20).flat_map(|day| [night(day), night(day), night(day)]);
+    let noons = (20..120).map(|day| read(day * DAY + 12 * HOUR));
+    let again = [night(105), night(107)];
+    let report = report_since(0, nights.collect(), noons.chain(again));
+    let days = report.findings.iter();
+    let days = days.map(|finding| finding.from.date().since(begin().date()));
+    assert_eq!(days.collect::<Vec<_>>(), [20, 21, 107]);
+}
+
+#[test]
+fn hours_are_judged_by_ten_days_at_least() {
+    // Old enough, with reads on nine days, or ten.
+    for (days, told) in [(9, vec![]), (10, vec![Kind::OffHours])] {
+        let weeks = work(days);
+        let report = report_since(0, weeks, [read(20 * DAY + 3 * HOUR)]);
+        assert_eq!(kinds(&report), told, "{days}");
+    }
+}
+
+#[test]
 fn wrong_passphrases_are_told_from_the_third_on() {
     let tried = |gap: u64, times: u64| (0..times).map(move |n| wrong_passphrase(HOUR + n * gap));
     let told = |lines: Vec<Line>| report_since(0, lines, []);
@@ -387,11 +439,11 @@ fn refusals_are_told_by_kind_and_secret() {
     assert_eq!(
         whys(&report),
         [
-            "`unexpected` refused 1 time",
-            "`head-lost` noted 1 time, to `zsh`",
-            "`revoked` refused 2 times for `A`, to `npm`",
-            "`expired` refused 1 time for `B`, to `npm`",
-            "`expired` allowed 1 time for `B`, to `npm`",
+            "refused 1 time as `unexpected`",
+            "noted 1 time as `head-lost`, to `zsh`",
+            "refused 2 times as `revoked`: `A`, to `npm`",
+            "refused 1 time as `expired`: `B`, to `npm`",
+            "allowed 1 time as `expired`: `B`, to `npm`",
         ]
     );
 }
