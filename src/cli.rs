@@ -12,7 +12,7 @@ use crate::commands::completions::Shell;
 use crate::commands::{
     add, audit, clipboard_guard, completions, doctor, env, exec, expire, export, get, history,
     identity, import, init, list, lock, man, migrate, policy, remove, render, revoke, rollback,
-    rotate, shell, status, trust, unlock,
+    rotate, shell, snooze, status, trust, unlock,
 };
 use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
@@ -196,6 +196,7 @@ enum Command {
     Lock(With<lock::LockArgs>),
     Trust(With<trust::TrustArgs>),
     Status(With<status::StatusArgs>),
+    Snooze(With<snooze::SnoozeArgs>),
     Audit(With<audit::AuditArgs>),
     Doctor(With<doctor::DoctorArgs>),
     Completions(With<completions::CompletionsArgs>),
@@ -307,6 +308,7 @@ impl Cli {
             Command::Lock(with) => lock::run(&with.args, cx),
             Command::Trust(with) => trust::run(&with.args, cx),
             Command::Status(with) => return status::run(&with.args, cx).map(|code| code as u8),
+            Command::Snooze(with) => snooze::run(&with.args, cx),
             Command::Audit(with) => audit::run(&with.args, cx),
             Command::Completions(with) => completions::run(&with.args),
             Command::ClipboardGuard(with) => clipboard_guard::run(&with.args, cx),
@@ -344,6 +346,7 @@ impl Command {
             Self::Lock(_) => "lock",
             Self::Trust(_) => "trust",
             Self::Status(_) => "status",
+            Self::Snooze(_) => "snooze",
             Self::Audit(_) => OWN_COMMAND,
             Self::Doctor(_) => "doctor",
             Self::Completions(_) => "completions",
@@ -377,6 +380,7 @@ impl Command {
             Self::Lock(with) => &mut with.global,
             Self::Trust(with) => &mut with.global,
             Self::Status(with) => &mut with.global,
+            Self::Snooze(with) => &mut with.global,
             Self::Audit(with) => &mut with.global,
             Self::Doctor(with) => &mut with.global,
             Self::Completions(with) => &mut with.global,

@@ -13,6 +13,7 @@ mod folders;
 pub mod identity;
 pub mod import;
 pub mod migration;
+pub mod overview;
 pub mod plaintext;
 mod surroundings;
 

@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::context::identity::{IdentitySource, Protection};
 use crate::error::{Code, Error, shell_word};
-use crate::seal::identity::Identity;
 use crate::store::folder::{
     Folder, is_open_to_others, is_regular_file, is_writable_by_others, target_of_temporary,
 };
@@ -143,13 +142,9 @@ impl Findings {
     fn unprotected(&mut self, cx: &Context, place: &str) {
         let text = format!("`{place}` has no passphrase: whoever reads it opens your vaults");
         match cx.identity_source() {
-            Ok(IdentitySource::File(path)) if cx.identity().is_ok_and(Identity::is_ssh) => {
-                let mend = format!("run `ssh-keygen -p -f {}`", shell_word(&path));
-                self.problem("identity", text, mend);
-            }
             Ok(IdentitySource::File(_)) => {
-                let mend = "run `keyvault identity --new-passphrase`";
-                self.problem("identity", text, cx.ui.as_typed(mend));
+                let mend = format!("run `{}`", cx.mend_of_identity());
+                self.problem("identity", text, mend);
             }
             _ => self.note("identity", text),
         }

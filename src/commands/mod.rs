@@ -30,6 +30,7 @@ pub mod revoke;
 pub mod rollback;
 pub mod rotate;
 pub mod shell;
+pub mod snooze;
 pub mod status;
 pub mod trust;
 pub mod unlock;

@@ -1,102 +1,327 @@
 //! `keyvault status`.
 
+mod words;
+
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::commands::snooze;
 use crate::context::Context;
-use crate::error::Code;
-use crate::store::manifest::{MANIFEST, Manifest};
-use crate::ui::{Report, table};
-use crate::vault::attention::{self, Attention, Kind};
+use crate::error::{Code, Error};
+use crate::name::{EnvironmentName, SecretName};
+use crate::store::VaultStore;
+use crate::store::manifest::Manifest;
+use crate::timestamp::Timestamp;
+use crate::ui::Report;
+use crate::ui::look::{Look, Style};
+use crate::ui::table;
+use crate::vault::Environment;
+use crate::vault::attention::{self, Attention, Kind, Place, Rotating, Surroundings};
 
 /// Show what needs attention, the worst first
 ///
-/// Secrets that have expired, and those that `.env.example` lists and the environment
-/// lacks. Exit code 8 if there is any.
+/// Looks at all environments that you are a member of, or at those that `--env` names.
+/// Exit code 8 if anything needs attention. The kinds, the worst first:
+///
+/// - expired: past its date, and refused
+/// - interrupted: a rotation began more than an hour ago, and went no further;
+///   `rotate NAME --abort` gives it up
+/// - missing: listed in `.env.example`, and not in the environment
+/// - placeholder: a value that looks as if nobody filled in the real one
+/// - expiring: expires within 14 days
+/// - due: older than its rotation period
+/// - lingering: a replaced value whose time to be given back and destroyed is past
+/// - reused: the same value under another name, or in another environment
+/// - whitespace: a value with a blank, a line end or an invisible character too many
+/// - unused: not used on this machine for 90 days
+/// - weak-identity: your identity's file has no passphrase
 #[derive(clap::Args)]
-pub struct StatusArgs {}
+#[command(verbatim_doc_comment)]
+pub struct StatusArgs {
+    /// Look for these kinds alone
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    only: Vec<Kind>,
+
+    /// Look for all kinds but these
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    ignore: Vec<Kind>,
+
+    /// Show what is snoozed, too
+    #[arg(long)]
+    all: bool,
+}
+
+impl StatusArgs {
+    fn kinds(&self) -> Result<BTreeSet<Kind>> {
+        let wanted = |kind: &Kind| self.only.is_empty() || self.only.contains(kind);
+        let kinds = Kind::ALL.into_iter().filter(wanted);
+        let kinds: BTreeSet<Kind> = kinds.filter(|kind| !self.ignore.contains(kind)).collect();
+        if kinds.is_empty() {
+            let error = Error::Usage {
+                message: "what `--only` names, `--ignore` takes out again".to_owned(),
+                hint: "run `keyvault status --help` to see the kinds".to_owned(),
+            };
+            return Err(error.into());
+        }
+        Ok(kinds)
+    }
+}
 
 /// Runs the command.
 ///
 /// # Errors
 ///
-/// Whatever kept the environment or the manifest from being read.
-pub fn run(_: &StatusArgs, cx: &Context) -> Result<Code> {
+/// Whatever kept an environment or the manifest from being read. What is in the other
+/// environments was shown then.
+pub fn run(args: &StatusArgs, cx: &Context) -> Result<Code> {
+    let kinds = args.kinds()?;
     let store = cx.store()?;
-    let layers = cx.open_layers(&store)?;
-    let manifest = Manifest::beside(store.path())?;
-    let missing = manifest.map(|manifest| manifest.lacking(|name| layers.has(name)));
-    let attention = attention::of(&layers, missing.unwrap_or_default(), cx.now());
-    let code = if attention.is_empty() {
+    let overview = cx.overview(&store)?;
+    let surroundings = Surroundings {
+        lacking: if kinds.contains(&Kind::Missing) {
+            lacking(cx, &store, &overview.environments)?
+        } else {
+            Vec::new()
+        },
+        uses: None,
+        is_identity_weak: kinds.contains(&Kind::WeakIdentity) && cx.is_identity_weak()?,
+    };
+    let now = cx.now();
+    let environments = &overview.environments;
+    let outlook = attention::of(environments, &surroundings, &kinds, now);
+    let (snoozed, awake): (Vec<_>, Vec<_>) =
+        (outlook.attention.into_iter()).partition(|attention| attention.snoozed_until.is_some());
+    let status = Status {
+        snoozed: snoozed.len(),
+        rotating: outlook.rotating,
+        secrets: environments
+            .iter()
+            .map(|environment| environment.secrets.len())
+            .sum(),
+        environments: environments
+            .iter()
+            .map(|environment| &environment.name)
+            .collect(),
+        closed: &overview.closed,
+        look: cx.ui.look(cx.shows_unicode()),
+        now,
+        needs: awake.len(),
+        attention: awake
+            .into_iter()
+            .chain(snoozed.into_iter().filter(|_| args.all))
+            .map(|attention| Line {
+                mend: words::mend(cx, &attention),
+                attention,
+            })
+            .collect(),
+    };
+    cx.ui.answer(&status)?;
+    status.notes(cx, args.all);
+    if let Some(damage) = overview.damage {
+        return Err(damage.into());
+    }
+    Ok(if status.needs == 0 {
         Code::Ok
     } else {
         Code::Attention
-    };
-    if attention.is_empty() {
-        cx.ui.note("nothing needs attention");
-    }
-    let lines = attention.into_iter().map(|attention| Line {
-        mend: cx.ui.as_typed(&mend(&attention)),
-        attention,
-    });
-    cx.ui.answer(&Status {
-        attention: lines.collect(),
-    })?;
-    Ok(code)
+    })
 }
 
-fn mend(attention: &Attention) -> String {
-    let Attention {
-        name, environment, ..
-    } = attention;
-    let verb = match attention.kind {
-        Kind::Expired => "rotate",
-        Kind::Missing => "add",
+/// Finds what the project's manifest lists and the default environment lacks, or the
+/// layers that were named.
+fn lacking(
+    cx: &Context,
+    store: &VaultStore,
+    environments: &[Environment],
+) -> Result<Vec<(SecretName, EnvironmentName)>> {
+    let Some(manifest) = Manifest::beside(store.path())? else {
+        return Ok(Vec::new());
     };
-    format!("`keyvault {verb} {name} --env {environment}`")
+    let layers = match cx.layers(store) {
+        Err(Error::WhichEnvironment { .. }) => Vec::new(),
+        layers => layers?,
+    };
+    let opened = |name: &EnvironmentName| environments.iter().find(|one| one.name == *name);
+    let opened: Option<Vec<&Environment>> = layers.iter().map(opened).collect();
+    let Some((opened, top)) = opened.zip(layers.last()) else {
+        cx.ui
+            .note("`.env.example` was not compared: name an environment of it with `--env`");
+        return Ok(Vec::new());
+    };
+    let lacking = manifest.lacking(|name| {
+        let found = opened
+            .iter()
+            .rev()
+            .find_map(|layer| layer.secrets.get(name));
+        found.is_some_and(|secret| secret.current().is_some())
+    });
+    Ok(lacking
+        .into_iter()
+        .map(|name| (name, top.clone()))
+        .collect())
 }
 
 #[derive(Serialize)]
-struct Status {
+struct Status<'a> {
     attention: Vec<Line>,
+    snoozed: usize,
+    rotating: Vec<Rotating>,
+    secrets: usize,
+    environments: Vec<&'a EnvironmentName>,
+    closed: &'a [EnvironmentName],
+    #[serde(skip)]
+    needs: usize,
+    #[serde(skip)]
+    look: Look,
+    #[serde(skip)]
+    now: Timestamp,
 }
 
 #[derive(Serialize)]
 struct Line {
     #[serde(flatten)]
     attention: Attention,
-    #[serde(skip)]
     mend: String,
 }
 
-impl Report for Status {
-    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        let rows = self.attention.iter().map(|Line { attention, mend }| {
-            let (kind, why) = match (attention.kind, attention.since) {
-                (Kind::Expired, Some(at)) => ("expired", format!("since {at}")),
-                (Kind::Expired, None) => ("expired", String::new()),
-                (Kind::Missing, _) => ("missing", format!("listed in {MANIFEST}")),
+impl Status<'_> {
+    /// Says what is beside the list.
+    fn notes(&self, cx: &Context, all: bool) {
+        for name in self.closed {
+            cx.ui.note(&format!(
+                "environment `{name}` was not looked at: this identity is not a member of it"
+            ));
+        }
+        for Rotating {
+            place: Place { name, environment },
+            since,
+        } in &self.rotating
+        {
+            cx.ui.note(&format!(
+                "a rotation of `{name}` in `{environment}` began {} ago, and may be at work still; if it is not, run `keyvault rotate {name} --resume --env {environment}`",
+                since.age(self.now).rounded()
+            ));
+        }
+        if self.snoozed > 0 && !all {
+            let are = if self.snoozed == 1 {
+                "1 is".to_owned()
+            } else {
+                format!("{} are", self.snoozed)
             };
-            vec![
-                kind.to_owned(),
-                attention.name.to_string(),
-                attention.environment.to_string(),
-                why,
-                mend.trim_matches('`').to_owned(),
-            ]
-        });
+            cx.ui.note(&format!(
+                "{are} snoozed; run `keyvault status --all` to see"
+            ));
+        }
+        if self.needs == 0 {
+            cx.ui.note("nothing needs attention");
+        } else {
+            let needs = if self.needs == 1 {
+                "1 thing needs".to_owned()
+            } else {
+                format!("{} things need", self.needs)
+            };
+            cx.ui.note(&format!(
+                "{} in {}, {needs} attention",
+                words::count(self.secrets, "secret"),
+                words::count(self.environments.len(), "environment"),
+            ));
+        }
+    }
+
+    fn row(&self, line: &Line) -> Vec<String> {
+        let attention = &line.attention;
+        let life = words::life(attention, self.now);
+        let snoozed = attention
+            .snoozed_until
+            .map(|time| format!(" (snoozed {})", snooze::until(time)));
+        vec![
+            attention.kind.to_string(),
+            attention
+                .name
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            attention
+                .environment
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            life.map_or_else(String::new, |(age, life)| self.look.bar(age, life)),
+            words::why(attention, self.now) + &snoozed.unwrap_or_default(),
+            line.mend.clone(),
+        ]
+    }
+
+    /// Colours a line of the table: only the kind and the bar, so that it stays legible
+    /// on any background.
+    fn painted(&self, text: &str, row: &[String], attention: &Attention) -> String {
+        let style = match attention.kind {
+            _ if attention.snoozed_until.is_some() => Style::Dim,
+            kind if kind <= Kind::Placeholder => Style::Red,
+            kind if kind <= Kind::Reused => Style::Yellow,
+            _ => Style::Cyan,
+        };
+        let (kind, bar) = (&row[0], &row[BAR]);
+        let rest = text.strip_prefix(kind.as_str()).unwrap_or_default();
+        let rest = match rest.split_once(bar.as_str()) {
+            Some((before, after)) if !bar.is_empty() => {
+                format!("{before}{}{after}", self.look.paint(style, bar))
+            }
+            _ => rest.to_owned(),
+        };
+        self.look.paint(style, kind) + &rest
+    }
+}
+
+const HEAD: [&str; 6] = ["KIND", "NAME", "ENVIRONMENT", "AGE", "WHY", "MEND"];
+
+/// Which of them is a bar.
+const BAR: usize = 3;
+
+impl Report for Status<'_> {
+    /// Writes a table; where it is too wide, what mends stands in lines of its own.
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.attention.is_empty() {
             return Ok(());
         }
-        let head = ["KIND", "NAME", "ENVIRONMENT", "WHY", "MEND"];
-        table::write(out, &head, rows.collect())
+        let mut rows: Vec<Vec<String>> = self.attention.iter().map(|line| self.row(line)).collect();
+        let mut lines = table::lines(&HEAD, rows.clone());
+        let fits = lines
+            .iter()
+            .all(|line| line.chars().count() <= self.look.columns);
+        if !fits {
+            let (_, head) = HEAD.split_last().expect("it has columns");
+            rows.iter_mut().for_each(|row| drop(row.pop()));
+            lines = table::lines(head, rows.clone());
+        }
+        let (head, lines) = lines.split_first().expect("a table has a head");
+        // Below what follows the kind.
+        let indent = head
+            .find("NAME")
+            .or_else(|| head.find("WHY"))
+            .unwrap_or_default();
+        writeln!(out, "{head}")?;
+        for ((text, row), line) in lines.iter().zip(&rows).zip(&self.attention) {
+            writeln!(out, "{}", self.painted(text, row, &line.attention))?;
+            if !fits {
+                let mend = self.look.paint(Style::Dim, &line.mend);
+                writeln!(out, "{:indent$}{mend}", "")?;
+            }
+        }
+        Ok(())
     }
 
+    /// Writes the names alone, each once.
     fn bare(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.attention
+        let mut told = BTreeSet::new();
+        let names = self
+            .attention
             .iter()
-            .try_for_each(|line| writeln!(out, "{}", line.attention.name))
+            .filter_map(|line| line.attention.name.as_ref());
+        let mut names = names.filter(|name| told.insert(*name));
+        names.try_for_each(|name| writeln!(out, "{name}"))
     }
 }

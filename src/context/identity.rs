@@ -223,6 +223,40 @@ impl Context {
         }))
     }
 
+    /// Tells whether whoever reads the identity's file has the identity. One that CI
+    /// has in a variable, or that comes by a pipe, has no file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::protection`].
+    pub fn is_identity_weak(&self) -> Result<bool> {
+        let IdentitySource::File(_) = self.identity_source()? else {
+            return Ok(false);
+        };
+        if self.is_identity_piped() {
+            return Ok(false);
+        }
+        match self.protection() {
+            Ok(protection) => Ok(matches!(protection, Protection::None)),
+            // It has a passphrase, or the cache would not have been asked.
+            Err(Error::NoSessionCache { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the command that gives the identity a passphrase.
+    pub fn mend_of_identity(&self) -> String {
+        match self.identity_source() {
+            Ok(IdentitySource::File(path)) if self.identity().is_ok_and(Identity::is_ssh) => {
+                format!("ssh-keygen -p -f {}", shell_word(&path))
+            }
+            _ => {
+                let mend = self.ui.as_typed("`keyvault identity --new-passphrase`");
+                mend.trim_matches('`').to_owned()
+            }
+        }
+    }
+
     /// Asks for a passphrase that an identity is to be protected by.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 pub mod chart;
 pub mod clipboard;
 pub mod failure;
+pub mod look;
 pub mod prompt;
 pub mod table;
 
@@ -234,19 +235,20 @@ impl Ui {
         self.write_news(&format!("keyvault: {style}{kind}:{RESET} {text}\n"));
     }
 
+    /// Tells whether what goes to a stream may have colours.
+    fn is_coloured(&self, stream: &impl anstream::stream::RawStream) -> bool {
+        match self.color {
+            Color::Auto => anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never,
+            Color::Always => true,
+            Color::Never => false,
+        }
+    }
+
     /// Writes to stderr, with colours or without as it should be, and at once: the
     /// lines of programs that share it are not mixed.
     fn write_news(&self, text: &str) {
-        let coloured = match self.color {
-            Color::Auto => {
-                let choice = anstream::AutoStream::choice(&io::stderr());
-                choice != anstream::ColorChoice::Never
-            }
-            Color::Always => true,
-            Color::Never => false,
-        };
         // What cannot be said on stderr cannot be said at all.
-        let _ = if coloured {
+        let _ = if self.is_coloured(&io::stderr()) {
             io::stderr().write_all(text.as_bytes())
         } else {
             let plain = anstream::adapter::strip_str(text).to_string();

@@ -12,6 +12,13 @@ use comfy_table::Table;
 ///
 /// As `out` does.
 pub fn write(out: &mut dyn Write, head: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
+    lines(head, rows)
+        .iter()
+        .try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// Lays a table out, in lines: the head, and one for each row.
+pub fn lines(head: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
     let used: Vec<bool> = (0..head.len())
         .map(|column| rows.iter().any(|row| !row[column].is_empty()))
         .collect();
@@ -27,8 +34,8 @@ pub fn write(out: &mut dyn Write, head: &[&str], rows: Vec<Vec<String>>) -> io::
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
 }

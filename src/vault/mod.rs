@@ -20,6 +20,7 @@ pub mod roster;
 pub mod rotation;
 pub mod secret;
 pub mod selection;
+pub mod snooze;
 mod strict;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -62,7 +62,7 @@ const OWNERS: [(&str, &[&str]); 14] = [
 
 /// Where a value is exposed, and how often. Each is a place to review: a change
 /// here is a change of who sees plaintext.
-const EXPOSURES: [(&str, usize); 19] = [
+const EXPOSURES: [(&str, usize); 20] = [
     // To the clipboard's tool, by stdin.
     ("child/clipboard.rs", 1),
     // What is handed over, and the search for NUL, which must not be.
@@ -93,6 +93,8 @@ const EXPOSURES: [(&str, usize); 19] = [
     ("template.rs", 1),
     // Out.
     ("ui/mod.rs", 2),
+    // Whether it looks like one that was filled in with care.
+    ("vault/attention/mod.rs", 1),
     // Into the envelope, and out in JSON.
     ("vault/document.rs", 1),
     // Whether a rotation changes anything.

@@ -106,7 +106,7 @@ fn what_gives_nothing_out_is_no_use() {
     let before = lines(&sandbox);
     for command in [
         &["list"][..],
-        &["status"],
+        &["status", "--ignore", "weak-identity"],
         &["env", "list"],
         &["identity"],
         &["audit", "verify"],

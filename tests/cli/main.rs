@@ -48,6 +48,8 @@ mod rotate;
 mod sandbox;
 mod secret_file;
 mod shells;
+mod snooze;
+mod status;
 mod supervise;
 mod terminal;
 mod trust;

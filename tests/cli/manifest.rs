@@ -5,7 +5,6 @@ use std::os::unix::fs::symlink;
 
 use insta::assert_snapshot;
 
-use crate::forge::resigned;
 use crate::sandbox::Sandbox;
 
 /// A project with the secret `A` and a manifest.
@@ -98,52 +97,4 @@ fn only_a_project_has_a_manifest() {
         .succeeds();
     fs::write(sandbox.project().join(".env.example"), "B=\n").expect("written");
     assert_eq!(sandbox.run(&["exec", "true"]).succeeds().stderr, "");
-}
-
-#[test]
-fn status_shows_what_is_missing() {
-    let sandbox = project("A=\nB=sample\n");
-    assert_snapshot!(sandbox.run(&["status"]), @"
-    --- stdout ---
-    KIND     NAME  ENVIRONMENT  WHY                     MEND
-    missing  B     dev          listed in .env.example  keyvault add B --env dev
-    [exit 8]
-    ");
-    assert_snapshot!(sandbox.run(&["status", "--json"]), @r#"
-    --- stdout ---
-    {"schema":1,"attention":[{"kind":"missing","name":"B","environment":"dev","since":null}]}
-    [exit 8]
-    "#);
-    assert_snapshot!(sandbox.run(&["status", "-q"]), @"
-    --- stdout ---
-    B
-    [exit 8]
-    ");
-    sandbox.add("B", "now there");
-    assert_snapshot!(sandbox.run(&["status"]), @"
-    --- stderr ---
-    keyvault: note: nothing needs attention
-    [exit 0]
-    ");
-}
-
-#[test]
-fn status_puts_what_has_expired_first() {
-    let sandbox = project("A=\nB=\nC=\n");
-    sandbox.add("C", "expires");
-    let identity = fs::read_to_string(sandbox.identity()).expect("read");
-    let file = fs::read(sandbox.dev()).expect("read");
-    let expired = |document: &str| {
-        let (before, after) = document.rsplit_once(r#""value":"#).expect("a value");
-        format!(r#"{before}"expires_at":"2020-01-01T00:00:00Z","value":{after}"#)
-    };
-    fs::write(sandbox.dev(), resigned(&identity, &file, expired)).expect("written");
-    sandbox.run(&["trust", "--yes"]).succeeds();
-    assert_snapshot!(sandbox.run(&["status"]), @"
-    --- stdout ---
-    KIND     NAME  ENVIRONMENT  WHY                         MEND
-    expired  C     dev          since 2020-01-01T00:00:00Z  keyvault rotate C --env dev
-    missing  B     dev          listed in .env.example      keyvault add B --env dev
-    [exit 8]
-    ");
 }

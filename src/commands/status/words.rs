@@ -1,0 +1,113 @@
+//! The words for what needs attention: why, and what mends it.
+
+use crate::context::Context;
+use crate::store::manifest::MANIFEST;
+use crate::timestamp::Timestamp;
+use crate::vault::attention::{Attention, Kind, Place, StraySpace};
+
+/// How many others with the same value are named in the table; JSON has all.
+const SHARERS_SHOWN: usize = 2;
+
+/// Returns the command that mends it.
+pub fn mend(cx: &Context, attention: &Attention) -> String {
+    let Some((name, environment)) = attention.name.as_ref().zip(attention.environment.as_ref())
+    else {
+        return cx.mend_of_identity();
+    };
+    let words = match attention.kind {
+        Kind::Interrupted => format!("rotate {name} --resume"),
+        Kind::Lingering => "rotate --due".to_owned(),
+        // It was there, and was revoked.
+        Kind::Missing if attention.version.is_none() => format!("add {name}"),
+        Kind::Unused => format!("revoke {name}"),
+        _ => format!("rotate {name}"),
+    };
+    let command = cx
+        .ui
+        .as_typed(&format!("`keyvault {words} --env {environment}`"));
+    command.trim_matches('`').to_owned()
+}
+
+/// Says why it needs attention.
+pub fn why(attention: &Attention, now: Timestamp) -> String {
+    let age = |time: Option<Timestamp>| {
+        time.map(|time| time.age(now).rounded().to_string())
+            .unwrap_or_default()
+    };
+    let since = age(attention.since);
+    match attention.kind {
+        Kind::Expired => format!("expired {since} ago"),
+        Kind::Interrupted => match &attention.started_by {
+            Some(by) => format!("begun {since} ago by {by}"),
+            None => format!("begun {since} ago"),
+        },
+        Kind::Missing if attention.version.is_some() => {
+            format!("listed in {MANIFEST}, and revoked")
+        }
+        Kind::Missing => format!("listed in {MANIFEST}"),
+        Kind::Placeholder => "looks like a placeholder".to_owned(),
+        Kind::Expiring => {
+            let left = attention
+                .expires_at
+                .map(|at| at.until(now).rounded().to_string());
+            format!("expires in {}", left.unwrap_or_default())
+        }
+        Kind::Due => {
+            let every = attention
+                .rotate_every
+                .map(|every| format!(" (every {every})"));
+            format!("due since {since}{}", every.unwrap_or_default())
+        }
+        Kind::Lingering => {
+            let version = attention.version.unwrap_or_default();
+            format!("version {version} overdue since {since}")
+        }
+        Kind::Reused => format!("same value as {}", sharers(attention)),
+        Kind::Whitespace => match attention.stray_space {
+            Some(StraySpace::Start) => "white space in front".to_owned(),
+            Some(StraySpace::End) => "white space at the end".to_owned(),
+            _ => "an invisible character".to_owned(),
+        },
+        Kind::Unused if attention.last_used.is_some() => format!("last used {since} ago"),
+        Kind::Unused => format!("not used in {since}"),
+        Kind::WeakIdentity => "your identity has no passphrase".to_owned(),
+    }
+}
+
+/// Names those that have the same value: in the same environment by their names alone.
+fn sharers(attention: &Attention) -> String {
+    let shown = attention.shared_with.iter().take(SHARERS_SHOWN);
+    let shown = shown.map(|Place { name, environment }| {
+        if Some(environment) == attention.environment.as_ref() {
+            name.to_string()
+        } else if Some(name) == attention.name.as_ref() {
+            format!("in {environment}")
+        } else {
+            format!("{name} in {environment}")
+        }
+    });
+    let shown: Vec<String> = shown.collect();
+    match attention.shared_with.len().saturating_sub(SHARERS_SHOWN) {
+        0 => shown.join(" and "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Returns how old a version is and how old it should become, in seconds, where that
+/// is known: until it expires or is due, whatever comes first.
+pub fn life(attention: &Attention, now: Timestamp) -> Option<(u64, u64)> {
+    let from = attention.created_at?;
+    let to = [attention.expires_at, attention.due_at]
+        .into_iter()
+        .flatten()
+        .min()?;
+    Some((from.age(now).as_seconds(), from.age(to).as_seconds()))
+}
+
+/// Counts things: `1 secret`, `2 secrets`.
+pub fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
