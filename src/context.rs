@@ -16,6 +16,7 @@ pub mod migration;
 pub mod overview;
 pub mod plaintext;
 mod surroundings;
+pub mod uses;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{OsStr, OsString};

@@ -19,7 +19,7 @@ use crate::ui::Report;
 use crate::ui::look::{Look, Style};
 use crate::ui::table;
 use crate::vault::Environment;
-use crate::vault::attention::{self, Attention, Kind, Place, Rotating, Surroundings};
+use crate::vault::attention::{self, Attention, Kind, Place, Rotating, Surroundings, Uses};
 
 /// Show what needs attention, the worst first
 ///
@@ -80,13 +80,18 @@ pub fn run(args: &StatusArgs, cx: &Context) -> Result<Code> {
     let kinds = args.kinds()?;
     let store = cx.store()?;
     let overview = cx.overview(&store)?;
+    let uses = if kinds.contains(&Kind::Unused) {
+        uses(cx, &store)
+    } else {
+        None
+    };
     let surroundings = Surroundings {
         lacking: if kinds.contains(&Kind::Missing) {
             lacking(cx, &store, &overview.environments)?
         } else {
             Vec::new()
         },
-        uses: None,
+        uses: uses.as_ref(),
         is_identity_weak: kinds.contains(&Kind::WeakIdentity) && cx.is_identity_weak()?,
     };
     let now = cx.now();
@@ -127,6 +132,16 @@ pub fn run(args: &StatusArgs, cx: &Context) -> Result<Code> {
         Code::Ok
     } else {
         Code::Attention
+    })
+}
+
+/// Reads when secrets were used. Whatever keeps the log from being read is no reason to
+/// hide the rest.
+fn uses(cx: &Context, store: &VaultStore) -> Option<Uses> {
+    cx.uses(store).unwrap_or_else(|error| {
+        cx.ui
+            .warn(&format!("what is not used cannot be told: {error}"));
+        None
     })
 }
 

@@ -38,7 +38,7 @@ fn forge(sandbox: &Sandbox, environment: &str, edit: impl FnOnce(&mut Value)) {
         .succeeds();
 }
 
-/// A vault with one of each problem that does not need the audit log.
+/// A vault with one of each problem.
 fn troubled() -> Sandbox {
     let sandbox = Sandbox::new();
     for name in [
@@ -57,6 +57,9 @@ fn troubled() -> Sandbox {
     sandbox
         .run_with_stdin(&["rotate", "OLD_KEY"], format!("new {CANARY}"))
         .succeeds();
+    // All of them are used, and one that is added then is not.
+    sandbox.run(&["exec", "true"]).succeeds();
+    sandbox.add("FORGOTTEN_KEY", &format!("FORGOTTEN_KEY {CANARY}"));
     sandbox.run(&["env", "create", "prod"]).succeeds();
     for (name, value) in [
         ("SHARED_KEY", format!("SHARED_KEY {CANARY}")),
@@ -78,6 +81,7 @@ fn troubled() -> Sandbox {
             ("STRIPE_KEY", 93, Some(3)),
             ("DEPLOY_TOKEN", 85, Some(-5)),
             ("SIGNING_KEY", 102, None),
+            ("FORGOTTEN_KEY", 100, None),
         ] {
             let version = secrets.pointer_mut(&current(name)).expect("there");
             version["created_at"] = json!(days_ago(made));
@@ -92,7 +96,30 @@ fn troubled() -> Sandbox {
         old["retire_at"] = json!(days_ago(2));
         old["rotation"] = json!("0".repeat(32));
     });
+    age_log(&sandbox, 95);
     sandbox
+}
+
+/// Makes the first line of the audit log so many days old.
+fn age_log(sandbox: &Sandbox, days: i64) {
+    let logs = sandbox.home().join(".local/state/keyvault/audit");
+    let log = fs::read_dir(logs)
+        .expect("listed")
+        .next()
+        .expect("a log")
+        .expect("read");
+    let mut segments = fs::read_dir(log.path())
+        .expect("listed")
+        .flatten()
+        .map(|entry| entry.path());
+    let segment = segments
+        .find(|path| path.extension().is_some_and(|end| end == "jsonl"))
+        .expect("one");
+    let text = fs::read_to_string(&segment).expect("read");
+    let (first, rest) = text.split_once('\n').expect("a line");
+    let mut line: Value = serde_json::from_str(first).expect("JSON");
+    line["time"] = json!(days_ago(days));
+    fs::write(&segment, format!("{line}\n{rest}")).expect("written");
 }
 
 /// JSON with the times that depend on when the test runs taken out.
@@ -133,10 +160,12 @@ fn one_of_each_problem_is_shown_the_worst_first() {
                    keyvault rotate SHARED_KEY --env dev
     whitespace     WEBHOOK_SECRET  dev          white space at the end
                    keyvault rotate WEBHOOK_SECRET --env dev
+    unused         FORGOTTEN_KEY   dev          not used here in 95d
+                   keyvault remove FORGOTTEN_KEY --env dev
     weak-identity                               your identity has no passphrase
                    keyvault identity --new-passphrase
     --- stderr ---
-    keyvault: note: 11 secrets in 2 environments, 10 things need attention
+    keyvault: note: 12 secrets in 2 environments, 11 things need attention
     [exit 8]
     ");
 }
@@ -241,6 +270,15 @@ fn one_of_each_problem_in_json() {
           "version": 1
         },
         {
+          "created_at": "[time]",
+          "environment": "dev",
+          "kind": "unused",
+          "mend": "keyvault remove FORGOTTEN_KEY --env dev",
+          "name": "FORGOTTEN_KEY",
+          "since": "[time]",
+          "version": 1
+        },
+        {
           "environment": null,
           "kind": "weak-identity",
           "mend": "keyvault identity --new-passphrase",
@@ -255,7 +293,7 @@ fn one_of_each_problem_in_json() {
       ],
       "rotating": [],
       "schema": 1,
-      "secrets": 11,
+      "secrets": 12,
       "snoozed": 0
     }
     "#);
@@ -275,6 +313,7 @@ fn quiet_is_one_name_a_line() {
     OLD_KEY
     SHARED_KEY
     WEBHOOK_SECRET
+    FORGOTTEN_KEY
     [exit 8]
     ");
 }
@@ -316,13 +355,13 @@ fn kinds_are_chosen_and_left_out() {
     );
     assert_eq!(
         names(&["--only", "due", "--only", "unused"]),
-        ("due".to_owned(), Some(8))
+        ("due unused".to_owned(), Some(8))
     );
-    assert_eq!(names(&["--only", "unused"]), (String::new(), Some(0)));
+    assert_eq!(names(&["--only", "unused"]), ("unused".to_owned(), Some(8)));
     assert_eq!(
         names(&[
             "--ignore",
-            "reused,whitespace,placeholder,missing",
+            "reused,whitespace,placeholder,missing,unused",
             "--ignore",
             "weak-identity"
         ]),
@@ -472,6 +511,33 @@ fn an_identity_without_a_passphrase_is_told_once() {
 }
 
 #[test]
+fn what_is_not_used_is_told_where_the_log_is_old_enough() {
+    let sandbox = Sandbox::with_secrets(&["A", "B"]);
+    sandbox.run(&["get", "B@1"]).succeeds();
+    forge(&sandbox, "dev", |document| {
+        for name in ["A", "B"] {
+            document["secrets"][name]["versions"][0]["created_at"] = json!(days_ago(300));
+        }
+    });
+    let status = ["status", "--only", "unused"];
+    sandbox.run(&status).succeeds();
+    age_log(&sandbox, 89);
+    sandbox.run(&status).succeeds();
+    age_log(&sandbox, 120);
+    assert_snapshot!(sandbox.run(&status), @"
+    --- stdout ---
+    KIND    NAME  ENVIRONMENT  WHY                    MEND
+    unused  A     dev          not used here in 120d  keyvault remove A --env dev
+    --- stderr ---
+    keyvault: note: 2 secrets in 1 environment, 1 thing needs attention
+    [exit 8]
+    ");
+    // Without a log nothing is known.
+    fs::remove_dir_all(sandbox.home().join(".local/state/keyvault/audit")).expect("removed");
+    sandbox.run(&status).succeeds();
+}
+
+#[test]
 fn a_rotation_that_began_just_now_is_a_note() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     forge(&sandbox, "dev", |document| {
@@ -539,9 +605,11 @@ fn on_a_terminal_there_are_colours_and_bars() {
                    ^[2mkeyvault rotate SHARED_KEY --env dev^[0m
     ^[36mwhitespace^[0m     WEBHOOK_SECRET  dev                      white space at the end
                    ^[2mkeyvault rotate WEBHOOK_SECRET --env dev^[0m
+    ^[36munused^[0m         FORGOTTEN_KEY   dev                      not used here in 95d
+                   ^[2mkeyvault remove FORGOTTEN_KEY --env dev^[0m
     ^[36mweak-identity^[0m                                           your identity has no passphrase
                    ^[2mkeyvault identity --new-passphrase^[0m
-    keyvault: ^[1;36mnote:^[0m 11 secrets in 2 environments, 10 things need attention
+    keyvault: ^[1;36mnote:^[0m 12 secrets in 2 environments, 11 things need attention
     ");
     // Without colours the bars stay.
     let plain = on_terminal(
@@ -555,7 +623,7 @@ fn on_a_terminal_there_are_colours_and_bars() {
              keyvault rotate STRIPE_KEY --env dev
     due      SIGNING_KEY  dev          ██████████  due since 12d (every 90d)
              keyvault rotate SIGNING_KEY --env dev
-    keyvault: note: 11 secrets in 2 environments, 2 things need attention
+    keyvault: note: 12 secrets in 2 environments, 2 things need attention
     ");
     assert_eq!(
         plain,
@@ -575,7 +643,7 @@ fn on_a_terminal_there_are_colours_and_bars() {
     KIND     NAME         ENVIRONMENT  AGE         WHY                        MEND
     expired  STRIPE_KEY   dev          ██████████  expired 3d ago             keyvault rotate STRIPE_KEY --env dev
     due      SIGNING_KEY  dev          ██████████  due since 12d (every 90d)  keyvault rotate SIGNING_KEY --env dev
-    keyvault: note: 11 secrets in 2 environments, 2 things need attention
+    keyvault: note: 12 secrets in 2 environments, 2 things need attention
     ");
     // A pipe gets neither, unless it asks for colours.
     let piped = on_terminal(
@@ -605,7 +673,7 @@ fn where_the_locale_has_no_blocks_bars_are_ascii() {
     KIND      NAME          ENVIRONMENT  AGE           WHY             MEND
     expired   STRIPE_KEY    dev          [##########]  expired 3d ago  keyvault rotate STRIPE_KEY --env dev
     expiring  DEPLOY_TOKEN  dev          [#########-]  expires in 4d   keyvault rotate DEPLOY_TOKEN --env dev
-    keyvault: note: 11 secrets in 2 environments, 2 things need attention
+    keyvault: note: 12 secrets in 2 environments, 2 things need attention
     ");
 }
 

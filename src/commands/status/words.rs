@@ -19,7 +19,8 @@ pub fn mend(cx: &Context, attention: &Attention) -> String {
         Kind::Lingering => "rotate --due".to_owned(),
         // It was there, and was revoked.
         Kind::Missing if attention.version.is_none() => format!("add {name}"),
-        Kind::Unused => format!("revoke {name}"),
+        // It asks first: somebody else may use it.
+        Kind::Unused => format!("remove {name}"),
         _ => format!("rotate {name}"),
     };
     let command = cx
@@ -68,8 +69,8 @@ pub fn why(attention: &Attention, now: Timestamp) -> String {
             Some(StraySpace::End) => "white space at the end".to_owned(),
             _ => "an invisible character".to_owned(),
         },
-        Kind::Unused if attention.last_used.is_some() => format!("last used {since} ago"),
-        Kind::Unused => format!("not used in {since}"),
+        Kind::Unused if attention.last_used.is_some() => format!("last used here {since} ago"),
+        Kind::Unused => format!("not used here in {since}"),
         Kind::WeakIdentity => "your identity has no passphrase".to_owned(),
     }
 }
