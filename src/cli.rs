@@ -11,8 +11,8 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use crate::commands::completions::Shell;
 use crate::commands::{
     add, audit, clipboard_guard, completions, doctor, env, exec, expire, export, get, history,
-    identity, import, init, list, lock, man, migrate, policy, remove, render, revoke, rollback,
-    rotate, shell, snooze, status, trust, unlock,
+    hook, identity, import, init, list, lock, man, migrate, policy, remove, render, revoke,
+    rollback, rotate, shell, snooze, status, trust, unlock,
 };
 use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
@@ -53,7 +53,8 @@ Exit codes:
   0 ok · 1 other · 2 usage · 3 no such secret, environment or vault
   4 cannot unlock, or not a member · 5 refused: revoked or expired
   6 damaged, forged or rolled back · 7 in use or conflict
-  8 attention (status, doctor) · 130 interrupted at a prompt
+  8 attention (status, doctor, rotate --due, revoke --all-envs)
+  130 interrupted at a prompt or in a hook
   exec: the program's own (128+n by signal), 125 keyvault failed,
         126 cannot execute, 127 not found";
 
@@ -188,6 +189,7 @@ enum Command {
     Expire(With<expire::ExpireArgs>),
     Policy(With<policy::PolicyArgs>),
     Revoke(With<revoke::RevokeArgs>),
+    Hook(With<hook::HookArgs>),
     #[command(visible_alias = "rm", aliases = ["unset", "delete"])]
     Remove(With<remove::RemoveArgs>),
     Env(With<env::EnvArgs>),
@@ -295,12 +297,13 @@ impl Cli {
             Command::Exec(with) => return exec::run(&with.args, cx),
             Command::Export(with) => export::run(&with.args, cx),
             Command::Render(with) => render::run(&with.args, cx),
-            Command::Rotate(with) => rotate::run(&with.args, cx),
+            Command::Rotate(with) => return rotate::run(&with.args, cx).map(|code| code as u8),
             Command::History(with) => history::run(&with.args, cx),
             Command::Rollback(with) => rollback::run(&with.args, cx),
             Command::Expire(with) => expire::run(&with.args, cx),
             Command::Policy(with) => policy::run(&with.args, cx),
-            Command::Revoke(with) => revoke::run(&with.args, cx),
+            Command::Revoke(with) => return revoke::run(&with.args, cx).map(|code| code as u8),
+            Command::Hook(with) => hook::run(&with.args, cx),
             Command::Remove(with) => remove::run(&with.args, cx),
             Command::Env(with) => env::run(&with.args, cx),
             Command::Identity(with) => identity::run(&with.args, cx),
@@ -335,6 +338,7 @@ impl Command {
             Self::Render(_) => "render",
             Self::Rotate(_) => "rotate",
             Self::Revoke(_) => "revoke",
+            Self::Hook(_) => "hook",
             Self::History(_) => "history",
             Self::Rollback(_) => "rollback",
             Self::Expire(_) => "expire",
@@ -373,6 +377,7 @@ impl Command {
             Self::Expire(with) => &mut with.global,
             Self::Policy(with) => &mut with.global,
             Self::Revoke(with) => &mut with.global,
+            Self::Hook(with) => &mut with.global,
             Self::Remove(with) => &mut with.global,
             Self::Env(with) => &mut with.global,
             Self::Identity(with) => &mut with.global,

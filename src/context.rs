@@ -9,18 +9,22 @@ mod at_hand;
 mod audit;
 pub mod clipboard;
 pub mod dates;
+pub mod due;
 mod folders;
 pub mod identity;
 pub mod import;
 pub mod migration;
 pub mod overview;
 pub mod plaintext;
+pub mod revocation;
+pub mod rotation;
 mod surroundings;
 pub mod uses;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::SystemTime;
@@ -92,6 +96,8 @@ pub struct Context {
     is_clock_doubted: Cell<bool>,
     /// The news that were told.
     told: RefCell<Vec<String>>,
+    /// The signal that came while a hook ran, and by which we are to end.
+    ended_by: Cell<Option<i32>>,
     trail: Trail,
 }
 
@@ -108,7 +114,23 @@ impl Context {
             newest_save: Cell::default(),
             is_clock_doubted: Cell::default(),
             told: RefCell::default(),
+            ended_by: Cell::default(),
             trail: Trail::default(),
+        }
+    }
+
+    /// Notes the signal that came while a hook ran.
+    fn note_interruption(&self, signal: Option<i32>) {
+        self.ended_by.set(signal.or(self.ended_by.get()));
+    }
+
+    /// Ends this process by the signal that came while a hook ran, now that all is saved
+    /// and said; or returns what to exit with: the code, which after a Ctrl-C is its own.
+    pub fn end(&self, code: u8) -> u8 {
+        const CTRL_C: i32 = 2;
+        match self.ended_by.get().filter(|signal| *signal != CTRL_C) {
+            Some(signal) => child::supervise::end_as(ExitStatus::from_raw(signal)),
+            None => code,
         }
     }
 

@@ -40,7 +40,7 @@ pub enum Code {
     CannotExecute = 126,
     /// `exec`: there is no such program.
     ProgramNotFound = 127,
-    /// Interrupted at a prompt.
+    /// Interrupted at a prompt or in a hook.
     Interrupted = 130,
 }
 
@@ -71,6 +71,25 @@ pub enum Error {
     VerifyFailed { name: SecretName, outcome: String },
     /// The command given to `--verify` could not even be given the new value.
     Unverifiable { name: SecretName, what: String },
+    /// A hook did not do its step.
+    HookFailed(Box<FailedHook>),
+    /// A secret cannot be given to a hook.
+    UnfitForHook {
+        name: SecretName,
+        what: &'static str,
+    },
+    /// The hooks of a secret were not accepted on this machine.
+    HookNotAccepted {
+        name: SecretName,
+        environment: EnvironmentName,
+    },
+    /// Something is due to be destroyed by a clock that cannot be believed.
+    ClockDoubted { doubt: String },
+    /// A rotation has no new value, and no hook that makes one.
+    NoCreateHook {
+        name: SecretName,
+        environment: EnvironmentName,
+    },
 
     /// There is no home folder.
     NoHome,
@@ -138,6 +157,18 @@ pub enum Error {
         name: SecretName,
         environment: EnvironmentName,
         wanted: String,
+    },
+    /// No rotation of the secret is under way.
+    NoRotation {
+        name: SecretName,
+        environment: EnvironmentName,
+    },
+    /// The secret has no such hook.
+    NoHook {
+        name: SecretName,
+        environment: EnvironmentName,
+        /// Of which step; none where it has no hook at all.
+        step: Option<&'static str>,
     },
     /// The manifest cannot be read as one.
     BadManifest { path: PathBuf, what: String },
@@ -240,6 +271,25 @@ pub enum Error {
         version: u32,
         environment: EnvironmentName,
     },
+    /// A rotation of the secret was begun and not ended.
+    RotationUnderWay {
+        name: SecretName,
+        environment: EnvironmentName,
+        /// The version that waits to be tried and taken into use.
+        pending: Option<u32>,
+    },
+    /// Another keyvault on this machine is rotating the secret just now.
+    RotationRunning {
+        name: SecretName,
+        environment: EnvironmentName,
+    },
+    /// Somebody else went on with the rotation, or ended it.
+    RotationOvertaken {
+        name: SecretName,
+        environment: EnvironmentName,
+        /// The version as which a value was kept that had been made.
+        kept: Option<u32>,
+    },
     /// The folder found as a vault is someone else's.
     ForeignVault { path: PathBuf },
     /// A link stands where a project's vault would.
@@ -280,7 +330,7 @@ pub enum Error {
     /// Someone else is writing.
     LockHeld { path: PathBuf, seconds: u64 },
 
-    /// Interrupted at a prompt.
+    /// Interrupted at a prompt, or in a hook whose work was saved.
     Interrupted,
 
     /// A secret would take the program over.
@@ -323,6 +373,38 @@ pub enum Error {
     Unprinted(io::Error),
     /// Any of the others, where it kept `exec` from starting its program.
     Exec(Box<Error>),
+}
+
+/// A hook that did not do its step, and what is to be done about it.
+#[derive(Debug)]
+pub struct FailedHook {
+    /// Whose hook.
+    pub name: SecretName,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Which step, or `--verify`.
+    pub step: &'static str,
+    /// How it ended, for `the hook …`.
+    pub outcome: String,
+    /// Whether a person ended it.
+    pub is_interrupted: bool,
+    /// What it was run for.
+    pub errand: Errand,
+}
+
+/// What a hook is run for, and so what is saved when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// A rotation that has no new value yet.
+    Create,
+    /// A rotation with this pending version.
+    Try(u32),
+    /// A rotation that is given up.
+    Abort,
+    /// Giving back what a rotation replaced.
+    Retire,
+    /// Revoking.
+    Revoke,
 }
 
 /// How many faults of a text are told at once. Each is looked for in all that stands
@@ -679,6 +761,27 @@ impl Error {
                 format!("no command can verify the new value of `{name}`: {what}"),
                 Some("nothing was changed; run it without `--verify`".to_owned()),
             ),
+            Self::HookFailed(failed) => failed.words(),
+            Self::UnfitForHook { name, what } => (
+                Code::Usage,
+                format!("`{name}` cannot be given to a hook: {what}"),
+                Some(format!("leave it out of `--with`, or see `keyvault hook show {name}`; with `--no-hooks` no hook is run")),
+            ),
+            Self::HookNotAccepted { name, environment } => (
+                Code::Usage,
+                format!("the hooks of `{name}` in environment `{environment}` were not accepted on this machine, and there is no terminal to ask on"),
+                Some(format!("run `keyvault hook accept {name} --env {environment}` to see them and accept them")),
+            ),
+            Self::ClockDoubted { doubt } => (
+                Code::Other,
+                format!("nothing is destroyed because its time has come: {doubt}"),
+                Some("nothing was changed; set the clock, or pass `--yes` if it is right".to_owned()),
+            ),
+            Self::NoCreateHook { name, environment } => (
+                Code::Usage,
+                format!("the rotation of `{name}` in environment `{environment}` has no new value, and there is no `create` hook to make one"),
+                Some(format!("run `keyvault rotate {name} --abort --env {environment}`, and rotate it with a value")),
+            ),
 
             Self::Unlogged { what } => (
                 Code::Other,
@@ -766,6 +869,19 @@ impl Error {
                 Code::Missing,
                 format!("`{name}` has no {wanted} in environment `{environment}`"),
                 Some(format!("run `keyvault history {name} --env {environment}` to see its versions")),
+            ),
+            Self::NoRotation { name, environment } => (
+                Code::Missing,
+                format!("no rotation of `{name}` in environment `{environment}` is under way"),
+                Some(format!("run `keyvault rotate {name} --env {environment}` to begin one")),
+            ),
+            Self::NoHook { name, environment, step } => (
+                Code::Missing,
+                match step {
+                    Some(step) => format!("`{name}` in environment `{environment}` has no `{step}` hook"),
+                    None => format!("`{name}` in environment `{environment}` has no hooks"),
+                },
+                Some(format!("run `keyvault hook show --env {environment}` to see those that there are")),
             ),
             Self::BadManifest { path, what } => (
                 Code::Other,
@@ -919,6 +1035,27 @@ impl Error {
                 format!("`{name}` in environment `{environment}` has this value already (version {version})"),
                 Some("nothing was changed; give it the new value".to_owned()),
             ),
+            Self::RotationUnderWay { name, environment, pending } => (
+                Code::Conflict,
+                match pending {
+                    None => format!("a rotation of `{name}` in environment `{environment}` is under way, without a new value yet"),
+                    Some(version) => format!("a rotation of `{name}` in environment `{environment}` is under way, with version {version} pending"),
+                },
+                Some(ways_on(name, environment)),
+            ),
+            Self::RotationRunning { name, environment } => (
+                Code::Conflict,
+                format!("another keyvault on this machine is rotating `{name}` in environment `{environment}` just now"),
+                Some("nothing was changed; run it again once the other is done".to_owned()),
+            ),
+            Self::RotationOvertaken { name, environment, kept } => (
+                Code::Conflict,
+                format!("somebody else went on with the rotation of `{name}` in environment `{environment}`, or ended it"),
+                Some(match kept {
+                    None => format!("nothing was changed; run `keyvault list --env {environment}` to see where it stands"),
+                    Some(version) => format!("the value that was made is kept as version {version}, pending; {}", ways_on(name, environment)),
+                }),
+            ),
             Self::ImportConflict { names, environment } => {
                 let all: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
                 let (are, values) = if names.len() == 1 { ("is", "another value") } else { ("are", "other values") };
@@ -1040,6 +1177,54 @@ impl Error {
             message,
             hint,
         }
+    }
+}
+
+/// Names the two ways out of a rotation that is under way.
+fn ways_on(name: &SecretName, environment: &EnvironmentName) -> String {
+    format!(
+        "run `keyvault rotate {name} --resume --env {environment}` to go on, or `keyvault rotate {name} --abort --env {environment}` to give it up"
+    )
+}
+
+impl FailedHook {
+    fn words(&self) -> (Code, String, Option<String>) {
+        let Self {
+            name,
+            environment,
+            step,
+            outcome,
+            is_interrupted,
+            errand,
+        } = self;
+        let code = if *is_interrupted {
+            Code::Interrupted
+        } else {
+            Code::Other
+        };
+        let hint = match errand {
+            Errand::Create => format!(
+                "the rotation is saved, without a new value; {}",
+                ways_on(name, environment)
+            ),
+            Errand::Try(version) => format!(
+                "the new value is saved as version {version}, pending; {}",
+                ways_on(name, environment)
+            ),
+            Errand::Abort => format!(
+                "nothing was destroyed; run `keyvault rotate {name} --abort --env {environment}` again, or with `--no-hooks` if the value is no more where it came from"
+            ),
+            Errand::Retire => format!(
+                "the new value is in use and the old one is kept; run `keyvault rotate {name} --resume --env {environment}` to try again"
+            ),
+            Errand::Revoke => "nothing was destroyed; run it again, or with `--no-hooks` if the value is no more where it came from".to_owned(),
+        };
+        let what = match *step {
+            "--verify" => "command of `--verify` for".to_owned(),
+            step => format!("`{step}` hook of"),
+        };
+        let message = format!("the {what} `{name}` in environment `{environment}` {outcome}");
+        (code, message, Some(hint))
     }
 }
 
@@ -1267,8 +1452,10 @@ pub fn shell_word(path: &Path) -> String {
             format!("'{}'", text.replace('\'', r"'\''"))
         }
         _ => {
+            // What can be read stays so: somebody may have to judge it.
+            let readable = |byte: u8| matches!(byte, b' '..=b'~') && !br"'\".contains(&byte);
             let escaped = bytes.iter().map(|byte| match byte {
-                byte if plain(byte) => char::from(*byte).to_string(),
+                byte if readable(*byte) => char::from(*byte).to_string(),
                 // Three digits, so that none behind it is taken for another.
                 byte => format!(r"\{byte:03o}"),
             });
@@ -1295,6 +1482,8 @@ mod tests {
         assert_eq!(shell_word(Path::new("/a/b-c_1.age")), "/a/b-c_1.age");
         assert_eq!(shell_word(Path::new("/a b/it's")), r"'/a b/it'\''s'");
         assert_eq!(shell_word(Path::new("/é\n1")), r"$'/\303\251\0121'");
+        let read = shell_word(Path::new("a 'b' \\ \u{1b}[2J $x"));
+        assert_eq!(read, r"$'a \047b\047 \134 \033[2J $x'");
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub fn run() -> ExitCode {
             failure::report(&cx.ui, &error)
         }
     };
-    ExitCode::from(code)
+    ExitCode::from(cx.end(code))
 }
 
 fn help_or_complain(stop: &Stop) -> u8 {

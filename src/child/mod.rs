@@ -1,11 +1,12 @@
 //! Programs that are started: the one that `exec` becomes or stays with, those that
-//! `--verify` and `KEYVAULT_PASSPHRASE_COMMAND` name, and git, which is asked. The only place where a
+//! `--verify` and `KEYVAULT_PASSPHRASE_COMMAND` name, hooks, and git, which is asked. The only place where a
 //! process is made.
 
 pub mod clipboard;
 mod dangerous;
 pub mod environment;
 pub mod git;
+pub mod hook;
 pub mod mask;
 pub mod masked;
 pub mod monitor;

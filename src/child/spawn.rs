@@ -39,6 +39,16 @@ pub struct Program<'a> {
     path: OsString,
     /// Ours, but for what is changed here.
     streams: PosixSpawnFileActions,
+    group: Group,
+}
+
+/// Which process group a program is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Ours.
+    Same,
+    /// One of its own, which it leads.
+    Own,
 }
 
 impl<'a> Program<'a> {
@@ -74,7 +84,13 @@ impl<'a> Program<'a> {
             variables,
             path,
             streams,
+            group: Group::Same,
         })
+    }
+
+    /// Puts it, and what it starts, into a process group of its own.
+    pub fn lead_group(&mut self) {
+        self.group = Group::Own;
     }
 
     /// Gives it one of our descriptors under a number.
@@ -148,15 +164,20 @@ impl<'a> Program<'a> {
     /// Starts a file, or the shell with it where it is text without an interpreter.
     fn start_file(&self, file: &CStr, blocked: &SigSet) -> io::Result<Pid> {
         let arguments: Vec<&CStr> = self.arguments.iter().map(CString::as_c_str).collect();
-        match start(file, &arguments, &self.variables, blocked, &self.streams) {
+        match self.start_exactly(file, &arguments, blocked) {
             Err(error) if error.raw_os_error() == Some(Errno::ENOEXEC as i32) => {
                 let shell = c_string(OsStr::new(SHELL))?;
                 let script = [&*shell, file];
                 let arguments = [&script, &arguments[1..]].concat();
-                start(&shell, &arguments, &self.variables, blocked, &self.streams)
+                self.start_exactly(&shell, &arguments, blocked)
             }
             started => started,
         }
+    }
+
+    fn start_exactly(&self, file: &CStr, arguments: &[&CStr], blocked: &SigSet) -> io::Result<Pid> {
+        let (variables, streams) = (&self.variables, &self.streams);
+        start(file, arguments, variables, blocked, streams, self.group)
     }
 }
 
@@ -171,14 +192,19 @@ pub fn start(
     variables: &[Variable],
     blocked: &SigSet,
     streams: &PosixSpawnFileActions,
+    group: Group,
 ) -> io::Result<Pid> {
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_sigmask(blocked)?;
     // Rust's start ignores it.
     attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
-    attributes.set_flags(
-        PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
-    )?;
+    let mut flags =
+        PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
+    if group == Group::Own {
+        flags |= PosixSpawnFlags::POSIX_SPAWN_SETPGROUP;
+        attributes.set_pgroup(nix::unistd::Pid::from_raw(0))?;
+    }
+    attributes.set_flags(flags)?;
     let pid = posix_spawn(file, streams, &attributes, arguments, variables)?;
     Pid::from_raw(pid.as_raw()).ok_or_else(|| Errno::ESRCH.into())
 }

@@ -21,7 +21,7 @@ use nix::spawn::PosixSpawnFileActions;
 use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{Pid, WaitOptions};
 
-use crate::child::spawn::{self, SHELL, c_string};
+use crate::child::spawn::{self, Group, SHELL, c_string};
 
 /// What a witness does: it waits for the end of its input, which is ours.
 const WAIT: &str = "read _ # of keyvault, to see which signals are sent to the process group";
@@ -109,7 +109,14 @@ impl Process {
         let [shell, option, wait] = texts;
         let (shell, option, wait) = (shell?, option?, wait?);
         let arguments = [&*shell, &*option, &*wait];
-        let pid = spawn::start(&shell, &arguments, &[], &SigSet::all(), &streams)?;
+        let pid = spawn::start(
+            &shell,
+            &arguments,
+            &[],
+            &SigSet::all(),
+            &streams,
+            Group::Same,
+        )?;
         Ok(Self {
             pid,
             _input: writer,

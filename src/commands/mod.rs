@@ -15,6 +15,7 @@ pub mod expire;
 pub mod export;
 pub mod get;
 pub mod history;
+pub mod hook;
 pub mod identity;
 pub mod import;
 pub mod init;

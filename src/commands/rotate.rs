@@ -8,21 +8,29 @@ use crate::child::{environment, outcome};
 use crate::commands::options::lifetime::{LifetimeArgs, tell_destroyed, until};
 use crate::commands::options::value_source::{ValueArgs, secret_name};
 use crate::context::Context;
-use crate::error::{Error, reason};
+use crate::context::due::{Due, Entry};
+use crate::context::rotation::{Aborted, Rotating, Stepped};
+use crate::error::{Code, Error, reason};
 use crate::name::SecretName;
 use crate::secret_value::SecretValue;
-use crate::ui::Report;
+use crate::timestamp::Period;
+use crate::ui::{Format, Report, table};
 use crate::vault::Rotated;
 
 /// Give a secret a new value
 ///
 /// The new value becomes the current version and the old one the previous, which
 /// `get NAME@previous` still gives out.
+///
+/// With hooks (see `keyvault hook`) it goes in steps, each saved before the next: the
+/// `create` hook makes the value, which is pending until the `verify` hook has tried it;
+/// then it is current, and after the grace period the `revoke` hook gives the old one
+/// back, which is destroyed. What was interrupted goes on with `--resume`.
 #[derive(clap::Args)]
 pub struct RotateArgs {
     /// Name of the secret
-    #[arg(value_parser = secret_name)]
-    name: SecretName,
+    #[arg(value_parser = secret_name, required_unless_present = "due", conflicts_with = "due")]
+    name: Option<SecretName>,
 
     #[command(flatten)]
     value: ValueArgs,
@@ -34,41 +42,116 @@ pub struct RotateArgs {
 
     #[command(flatten)]
     lifetime: LifetimeArgs,
+
+    /// How long the old value is kept before it is given back and destroyed
+    /// [default: 24h with a `revoke` hook, else for good]
+    #[arg(long, value_name = "TIME")]
+    grace: Option<Period>,
+
+    /// Go on with a rotation that was interrupted, and with what it owes by now
+    #[arg(long, group = "way", conflicts_with_all = ["source", "grace", "rotate_every", "keep_versions"])]
+    resume: bool,
+
+    /// Give a rotation up that was interrupted: its new value goes back where it came from
+    #[arg(long, group = "way", conflicts_with_all = ["source", "grace", "verify", "expires", "rotate_every", "keep_versions"])]
+    abort: bool,
+
+    /// Do all that is due in the environments that are meant, as cron does: what was
+    /// interrupted, secrets past their period, old values past their grace
+    #[arg(long, group = "way", conflicts_with_all = ["source", "grace", "verify", "expires", "rotate_every", "keep_versions", "no_hooks"])]
+    due: bool,
+
+    /// Destroy what is due though the clock looks wrong
+    #[arg(short, long)]
+    yes: bool,
+
+    /// Run no hooks
+    #[arg(long)]
+    no_hooks: bool,
 }
 
-/// Runs the command.
+/// Runs the command. Tells, for `--due`, whether anything failed or is left.
 ///
 /// # Errors
 ///
-/// Whatever kept the secret from being rotated; then nothing was changed.
-pub fn run(args: &RotateArgs, cx: &Context) -> Result<()> {
-    args.value.refuse_stray("rotate", &args.name)?;
+/// Whatever kept the secret from being rotated. Then nothing was changed, or, where it
+/// goes in steps, what was reached is saved.
+pub fn run(args: &RotateArgs, cx: &Context) -> Result<Code> {
+    let Some(name) = &args.name else {
+        return run_due(args.yes, cx);
+    };
+    args.value.refuse_stray("rotate", name)?;
     // Before anything is asked, and again once the time is known for sure.
     args.lifetime.from(cx.now())?;
     refuse_blank(args.verify.as_deref())?;
     let store = cx.store()?;
     let environment = cx.environment(&store)?;
     let opened = cx.open(&store, &environment)?.environment()?;
-    opened.secret(&args.name)?;
+    let secret = opened.secret(name)?;
     cx.check_writer(&opened)?;
-    let lifetime = args.lifetime.from(cx.now())?;
+    let try_out = |value: &SecretValue| match &args.verify {
+        Some(command) => verify(cx, name, value, command),
+        None => Ok(()),
+    };
+    let mut rotating = Rotating::of(cx, &store, &environment, name, !args.no_hooks);
+    rotating.verify = Some(&try_out);
+    rotating.trusts_clock = args.yes;
+    rotating.lifetime = args.lifetime.from(cx.now())?;
+    if args.abort {
+        cx.ui.outcome(&rotating.abort()?)?;
+        return Ok(Code::Ok);
+    }
+    if args.resume {
+        report(&rotating.resume()?, cx)?;
+        return Ok(Code::Ok);
+    }
+    opened.check_at_rest(name)?;
+    let hooks = rotating.hooks && !secret.hooks.is_empty();
     // Asked and tried before the vault is locked: nobody else should wait on it.
-    let value = args.value.read(
-        cx,
-        &format!("New value of {} in {environment}: ", args.name),
-    )?;
-    if let Some(command) = &args.verify {
-        verify(cx, &args.name, &value, command)?;
+    let value = match hooks && secret.hooks.create.is_some() && !args.value.is_said() {
+        true => None,
+        false => Some((args.value).read(cx, &format!("New value of {name} in {environment}: "))?),
+    };
+    match value {
+        Some(value) if !hooks && args.grace.is_none() => {
+            try_out(&value)?;
+            let rotated = cx.edit(&store, &environment, |environment, author| {
+                environment.rotate_for(rotating.lifetime, name, value, author)
+            })?;
+            cx.ui.outcome(&rotated)?;
+            warn_if_empty(rotated.empty, name, cx);
+        }
+        value => report(&rotating.begin(value, args.grace)?, cx)?,
     }
-    let rotated = cx.edit(&store, &environment, |environment, author| {
-        environment.rotate_for(lifetime, &args.name, value, author)
-    })?;
-    cx.ui.outcome(&rotated)?;
-    if rotated.empty {
-        cx.ui
-            .warn(&format!("the value of `{}` is empty", rotated.name));
+    Ok(Code::Ok)
+}
+
+fn run_due(trusts_clock: bool, cx: &Context) -> Result<Code> {
+    let store = cx.store()?;
+    let environments = cx.layers(&store)?;
+    let due = cx.do_what_is_due(&store, &environments, trusts_clock)?;
+    if cx.ui.format == Format::Json || !due.due.is_empty() {
+        cx.ui.answer(&due)?;
+    } else if !due.is_under_way {
+        cx.ui.note("nothing is due");
     }
+    Ok(due.code())
+}
+
+fn report(stepped: &Stepped, cx: &Context) -> Result<()> {
+    cx.ui.outcome(stepped)?;
+    let is_empty = stepped
+        .rotated
+        .as_ref()
+        .is_some_and(|rotated| rotated.empty);
+    warn_if_empty(is_empty, &stepped.name, cx);
     Ok(())
+}
+
+fn warn_if_empty(is_empty: bool, name: &SecretName, cx: &Context) {
+    if is_empty {
+        cx.ui.warn(&format!("the value of `{name}` is empty"));
+    }
 }
 
 /// Refuses a command that would accept any value.
@@ -126,4 +209,104 @@ impl Report for Rotated {
         )?;
         tell_destroyed(&self.destroyed, out)
     }
+}
+
+impl Report for Stepped {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self {
+            name, environment, ..
+        } = self;
+        if let Some(rotated) = &self.rotated {
+            rotated.human(out)?;
+        }
+        if let (Some(old), Some(at)) = (
+            self.rotated.as_ref().and_then(|rotated| rotated.previous),
+            self.retire_at,
+        ) {
+            writeln!(
+                out,
+                "version {old} is accepted until {at}; `keyvault rotate --due --env {environment}` then gives it back and destroys it"
+            )?;
+        }
+        if !self.retired.is_empty() {
+            let versions = numbered(&self.retired);
+            writeln!(out, "destroyed `{name}` in `{environment}` ({versions})")?;
+        }
+        sharers(&self.shared_with, out)
+    }
+}
+
+impl Report for Aborted {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self {
+            name,
+            environment,
+            versions,
+            ..
+        } = self;
+        write!(out, "gave up the rotation of `{name}` in `{environment}`")?;
+        match versions.as_slice() {
+            [] => writeln!(out),
+            versions => writeln!(out, " ({} destroyed)", numbered(versions)),
+        }?;
+        sharers(&self.shared_with, out)
+    }
+}
+
+impl Report for Due {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let rows = self.due.iter().map(|entry| {
+            vec![
+                entry
+                    .name
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                entry.environment.to_string(),
+                entry.done.as_str().to_owned(),
+                about(entry),
+            ]
+        });
+        table::write(out, &["NAME", "ENV", "DONE", "ABOUT"], rows.collect())
+    }
+
+    /// The names that something was done about, or should be.
+    fn bare(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut names = self.due.iter().filter_map(|entry| entry.name.as_ref());
+        names.try_for_each(|name| writeln!(out, "{name}"))
+    }
+}
+
+fn about(entry: &Entry) -> String {
+    let in_use = entry
+        .version
+        .map(|version| format!("version {version} is in use"));
+    let destroyed = match entry.retired.as_slice() {
+        [] => None,
+        versions => Some(format!("{} destroyed", numbered(versions))),
+    };
+    let parts = [in_use, destroyed, entry.why.clone(), entry.hint.clone()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Names versions in words.
+pub fn numbered(versions: &[u32]) -> String {
+    let numbers: Vec<String> = versions.iter().map(u32::to_string).collect();
+    match versions {
+        [one] => format!("version {one}"),
+        _ => format!("versions {}", numbers.join(", ")),
+    }
+}
+
+/// Names the versions of other secrets that have a value still that was destroyed.
+pub fn sharers(sharers: &[crate::vault::Sharer], out: &mut dyn Write) -> io::Result<()> {
+    if sharers.is_empty() {
+        return Ok(());
+    }
+    let sharers: Vec<String> = sharers.iter().map(|one| format!("`{one}`")).collect();
+    writeln!(
+        out,
+        "the same value is still in {}: revoke it there, too, if it leaked",
+        sharers.join(", ")
+    )
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use insta::assert_snapshot;
 
-use super::{Error, Fault, LogFault, Misfit, Origin, Surprise};
+use super::{Errand, Error, FailedHook, Fault, LogFault, Misfit, Origin, Surprise};
 use crate::name::{EnvironmentName, MemberName, SecretName};
 
 fn name() -> SecretName {
@@ -119,6 +119,30 @@ fn unfilled(closest: &[Option<&str>]) -> Error {
         path: path("app.tpl"),
         misfits: misfits.collect(),
     }
+}
+
+/// A hook that failed in each of the cases in which one is run, and one that a person
+/// ended.
+fn hooks() -> impl Iterator<Item = Error> {
+    let failed = |(step, errand, is_interrupted)| {
+        Error::HookFailed(Box::new(FailedHook {
+            name: name(),
+            environment: dev(),
+            step,
+            outcome: "ended with 3".to_owned(),
+            is_interrupted,
+            errand,
+        }))
+    };
+    let all = [
+        ("create", Errand::Create, false),
+        ("verify", Errand::Try(4), true),
+        ("--verify", Errand::Try(4), false),
+        ("revoke", Errand::Abort, false),
+        ("revoke", Errand::Retire, false),
+        ("revoke", Errand::Revoke, false),
+    ];
+    all.into_iter().map(failed)
 }
 
 fn log_faults() -> Vec<LogFault> {
@@ -339,6 +363,30 @@ fn errors() -> Vec<Error> {
             version: 2,
             environment: dev(),
         },
+        Error::RotationUnderWay {
+            name: name(),
+            environment: dev(),
+            pending: None,
+        },
+        Error::RotationUnderWay {
+            name: name(),
+            environment: dev(),
+            pending: Some(4),
+        },
+        Error::RotationRunning {
+            name: name(),
+            environment: dev(),
+        },
+        Error::RotationOvertaken {
+            name: name(),
+            environment: dev(),
+            kept: None,
+        },
+        Error::RotationOvertaken {
+            name: name(),
+            environment: dev(),
+            kept: Some(4),
+        },
         Error::ImportConflict {
             names: vec![name()],
             environment: dev(),
@@ -457,6 +505,38 @@ fn errors() -> Vec<Error> {
         environment: dev(),
         surprise,
     }));
+    all.extend(hooks());
+    all.extend([
+        Error::UnfitForHook {
+            name: name(),
+            what: "what is wrong with it",
+        },
+        Error::HookNotAccepted {
+            name: name(),
+            environment: dev(),
+        },
+        Error::ClockDoubted {
+            doubt: "what is odd about the clock".to_owned(),
+        },
+        Error::NoCreateHook {
+            name: name(),
+            environment: dev(),
+        },
+        Error::NoRotation {
+            name: name(),
+            environment: dev(),
+        },
+        Error::NoHook {
+            name: name(),
+            environment: dev(),
+            step: Some("create"),
+        },
+        Error::NoHook {
+            name: name(),
+            environment: dev(),
+            step: None,
+        },
+    ]);
     all.extend(log_faults().into_iter().map(|fault| Error::BrokenLog {
         path: path("/home/alice/.local/state/keyvault/audit/00ff"),
         fault,
@@ -481,6 +561,10 @@ fn errors() -> Vec<Error> {
         Error::NoIdentity { .. } | Error::IdentityExposed { .. } | Error::BadIdentity { .. } => {}
         Error::NoPrompt { .. } | Error::NoNewPassphrase { .. } | Error::WrongPassphrase { .. } => {}
         Error::PassphraseSource { .. } | Error::NotAMember { .. } | Error::NotAWriter { .. } => {}
+        Error::HookFailed(_) | Error::UnfitForHook { .. } | Error::HookNotAccepted { .. } => {}
+        Error::ClockDoubted { .. } | Error::RotationRunning { .. } => {}
+        Error::NoCreateHook { .. } | Error::NoRotation { .. } | Error::NoHook { .. } => {}
+        Error::RotationUnderWay { .. } | Error::RotationOvertaken { .. } => {}
         Error::NoSessionCache { .. } | Error::Revoked { .. } | Error::Expired { .. } => {}
         Error::Destroyed { .. } | Error::RevokedValue { .. } | Error::Untrusted { .. } => {}
         Error::Unexpected { .. } | Error::SecretExists { .. } | Error::SameValue { .. } => {}
@@ -615,6 +699,16 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           run `keyvault rotate STRIPE_KEY --env dev` to give it a new value
       7   `STRIPE_KEY` in environment `dev` has this value already (version 2)
           nothing was changed; give it the new value
+      7   a rotation of `STRIPE_KEY` in environment `dev` is under way, without a new value yet
+          run `keyvault rotate STRIPE_KEY --resume --env dev` to go on, or `keyvault rotate STRIPE_KEY --abort --env dev` to give it up
+      7   a rotation of `STRIPE_KEY` in environment `dev` is under way, with version 4 pending
+          run `keyvault rotate STRIPE_KEY --resume --env dev` to go on, or `keyvault rotate STRIPE_KEY --abort --env dev` to give it up
+      7   another keyvault on this machine is rotating `STRIPE_KEY` in environment `dev` just now
+          nothing was changed; run it again once the other is done
+      7   somebody else went on with the rotation of `STRIPE_KEY` in environment `dev`, or ended it
+          nothing was changed; run `keyvault list --env dev` to see where it stands
+      7   somebody else went on with the rotation of `STRIPE_KEY` in environment `dev`, or ended it
+          the value that was made is kept as version 4, pending; run `keyvault rotate STRIPE_KEY --resume --env dev` to go on, or `keyvault rotate STRIPE_KEY --abort --env dev` to give it up
       7   `STRIPE_KEY` is in environment `dev` already, with another value
           nothing was changed; pass `--on-conflict rotate` for the new values, or `--on-conflict skip` for the old ones
       7   `STRIPE_KEY`, `OLD_KEY` are in environment `dev` already, with other values
@@ -718,6 +812,32 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
       6   `/project/.keyvault/dev.age` cannot be compared with what this machine saw last: `/state/pin.json` is damaged
           it was not touched; if you know why, run `keyvault trust --env dev` to see the change and accept it
+      1   the `create` hook of `STRIPE_KEY` in environment `dev` ended with 3
+          the rotation is saved, without a new value; run `keyvault rotate STRIPE_KEY --resume --env dev` to go on, or `keyvault rotate STRIPE_KEY --abort --env dev` to give it up
+    130   the `verify` hook of `STRIPE_KEY` in environment `dev` ended with 3
+          the new value is saved as version 4, pending; run `keyvault rotate STRIPE_KEY --resume --env dev` to go on, or `keyvault rotate STRIPE_KEY --abort --env dev` to give it up
+      1   the command of `--verify` for `STRIPE_KEY` in environment `dev` ended with 3
+          the new value is saved as version 4, pending; run `keyvault rotate STRIPE_KEY --resume --env dev` to go on, or `keyvault rotate STRIPE_KEY --abort --env dev` to give it up
+      1   the `revoke` hook of `STRIPE_KEY` in environment `dev` ended with 3
+          nothing was destroyed; run `keyvault rotate STRIPE_KEY --abort --env dev` again, or with `--no-hooks` if the value is no more where it came from
+      1   the `revoke` hook of `STRIPE_KEY` in environment `dev` ended with 3
+          the new value is in use and the old one is kept; run `keyvault rotate STRIPE_KEY --resume --env dev` to try again
+      1   the `revoke` hook of `STRIPE_KEY` in environment `dev` ended with 3
+          nothing was destroyed; run it again, or with `--no-hooks` if the value is no more where it came from
+      2   `STRIPE_KEY` cannot be given to a hook: what is wrong with it
+          leave it out of `--with`, or see `keyvault hook show STRIPE_KEY`; with `--no-hooks` no hook is run
+      2   the hooks of `STRIPE_KEY` in environment `dev` were not accepted on this machine, and there is no terminal to ask on
+          run `keyvault hook accept STRIPE_KEY --env dev` to see them and accept them
+      1   nothing is destroyed because its time has come: what is odd about the clock
+          nothing was changed; set the clock, or pass `--yes` if it is right
+      2   the rotation of `STRIPE_KEY` in environment `dev` has no new value, and there is no `create` hook to make one
+          run `keyvault rotate STRIPE_KEY --abort --env dev`, and rotate it with a value
+      3   no rotation of `STRIPE_KEY` in environment `dev` is under way
+          run `keyvault rotate STRIPE_KEY --env dev` to begin one
+      3   `STRIPE_KEY` in environment `dev` has no `create` hook
+          run `keyvault hook show --env dev` to see those that there are
+      3   `STRIPE_KEY` in environment `dev` has no hooks
+          run `keyvault hook show --env dev` to see those that there are
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 was edited
           it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 was removed
@@ -803,6 +923,9 @@ fn each_error_has_a_word_for_the_audit_log() {
     revoked-value
     secret-exists
     same-value
+    rotation-under-way
+    rotation-running
+    rotation-overtaken
     import-conflict
     not-seen
     not-read-back
@@ -830,6 +953,13 @@ fn each_error_has_a_word_for_the_audit_log() {
     no-vault
     untrusted
     unexpected
+    hook-failed
+    unfit-for-hook
+    hook-not-accepted
+    clock-doubted
+    no-create-hook
+    no-rotation
+    no-hook
     broken-log
     ");
 }

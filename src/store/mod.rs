@@ -4,6 +4,7 @@
 //! replaced as a whole, so whoever opened it reads one state to its end. A
 //! writer holds the folder's lock from before it reads until after it saved.
 
+pub mod acceptance;
 pub mod allowance;
 pub mod audit_log;
 pub mod folder;
@@ -16,6 +17,7 @@ pub mod plaintext;
 pub mod project;
 pub mod reminders;
 pub mod session;
+pub mod turn;
 
 use std::fmt;
 use std::io;

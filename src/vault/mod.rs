@@ -347,13 +347,15 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSecret`], [`Error::RevokedValue`], or [`Error::SameValue`].
+    /// [`Error::NoSecret`], [`Error::RotationUnderWay`], [`Error::RevokedValue`], or
+    /// [`Error::SameValue`].
     pub fn rotate(
         &mut self,
         name: &SecretName,
         value: SecretValue,
         author: Author<'_>,
     ) -> Result<Rotated> {
+        self.check_at_rest(name)?;
         self.refuse_revoked(name, &value)?;
         self.put_version(name, value, author)
     }
@@ -459,6 +461,8 @@ impl Environment {
         author: Author<'_>,
     ) -> Result<Revoked> {
         let (vault, meant) = (self.vault, self.fingerprints(name, version)?);
+        let pending = self.secret(name)?.pending().next();
+        let pending = pending.map(|pending| pending.number);
         let mut versions = Vec::new();
         for version in &mut self.secret_mut(name)?.versions {
             let fingerprint = version.fingerprint(vault.as_ref());
@@ -471,7 +475,15 @@ impl Environment {
                 versions.push(version.number);
             }
         }
-        if !versions.is_empty() {
+        let secret = self.secret_mut(name)?;
+        // A rotation has nothing left to go on with once its new value is gone, and with
+        // the whole secret whatever was under way is over.
+        let is_over = match version {
+            None => true,
+            Some(_) => pending.is_some_and(|pending| versions.contains(&pending)),
+        };
+        let ended = secret.rotation.take_if(|_| is_over).is_some();
+        if ended || !versions.is_empty() {
             self.touch(name);
         }
         Ok(Revoked {
@@ -483,9 +495,33 @@ impl Environment {
         })
     }
 
+    /// Destroys values wherever they are: under whichever name, in whichever version.
+    /// Returns where that was.
+    ///
+    /// # Errors
+    ///
+    /// None, as long as the environment is as it was read.
+    pub fn revoke_values(
+        &mut self,
+        prints: &BTreeSet<Fingerprint>,
+        reason: Option<&Remark>,
+        author: Author<'_>,
+    ) -> Result<Vec<Sharer>> {
+        let sharers = self.sharers(prints);
+        for sharer in &sharers {
+            let version = VersionSelector::Number(sharer.version);
+            self.revoke(&sharer.name, Some(version), reason.cloned(), author)?;
+        }
+        Ok(sharers)
+    }
+
     /// Returns what the values of one version, or of all where none is named, are
     /// or were known by.
-    fn fingerprints(
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSecret`] or [`Error::NoVersion`].
+    pub fn fingerprints(
         &self,
         name: &SecretName,
         version: Option<VersionSelector>,

@@ -31,6 +31,7 @@ const OWNERS: [(&str, &[&str]); 14] = [
         "nix::",
         &[
             "ui/prompt.rs",
+            "child/hook.rs",
             "child/monitor.rs",
             "child/relay.rs",
             "child/signals.rs",

@@ -17,7 +17,7 @@ use crate::sandbox::{
 
 /// What changes a file or puts it on the disk, as strace(1) names it. Of
 /// `open` and `openat` only those count that create.
-const CHANGING: &[&str] = &[
+pub const CHANGING: &[&str] = &[
     "chmod",
     "chown",
     "copy_file_range",
@@ -86,7 +86,7 @@ const READING: &[&str] = &[
 ];
 
 /// The first call that is ours: what is before it is of Rust's own start.
-const OUR_START: &str = "prctl";
+pub const OUR_START: &str = "prctl";
 
 const S_IFMT: u32 = 0o170_000;
 const S_IFDIR: u32 = 0o040_000;
@@ -95,7 +95,7 @@ const S_IFDIR: u32 = 0o040_000;
 const NEXT: &str = "NEXT";
 
 /// Everything in a sandbox, with permissions and contents.
-type Tree = BTreeMap<PathBuf, (u32, Vec<u8>)>;
+pub type Tree = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
 /// One system call of a run.
 struct Call {
@@ -249,17 +249,7 @@ impl Story<'_> {
     }
 
     fn put_back(&self, tree: &Tree) {
-        for entry in fs::read_dir(self.sandbox.root()).expect("listed").flatten() {
-            fs::remove_dir_all(entry.path()).expect("removed");
-        }
-        for (path, (mode, contents)) in tree {
-            if mode & S_IFMT == S_IFDIR {
-                fs::create_dir(path).expect("made");
-            } else {
-                fs::write(path, contents).expect("written");
-            }
-            fs::set_permissions(path, Permissions::from_mode(mode & 0o7777)).expect("set");
-        }
+        put_back(&self.sandbox, tree);
     }
 
     /// Runs the command once undisturbed, and then once for each call and each
@@ -365,6 +355,21 @@ impl Story<'_> {
     }
 }
 
+/// Puts everything in a sandbox back as it was.
+pub fn put_back(sandbox: &Sandbox, tree: &Tree) {
+    for entry in fs::read_dir(sandbox.root()).expect("listed").flatten() {
+        fs::remove_dir_all(entry.path()).expect("removed");
+    }
+    for (path, (mode, contents)) in tree {
+        if mode & S_IFMT == S_IFDIR {
+            fs::create_dir(path).expect("made");
+        } else {
+            fs::write(path, contents).expect("written");
+        }
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o7777)).expect("set");
+    }
+}
+
 /// Makes sure that a tree differs from the old one and from the new one only
 /// where these differ, and by temporary files, and holds no plaintext.
 fn nothing_else_changed(injection: &Injection<'_>, tree: &Tree, [old, new]: [&Tree; 2]) {
@@ -397,7 +402,7 @@ fn nothing_else_changed(injection: &Injection<'_>, tree: &Tree, [old, new]: [&Tr
 
 /// Tells whether a name is one that a file has until it is whole:
 /// `.NAME.0123456789abcdef.tmp`.
-fn is_temporary(path: &Path) -> bool {
+pub fn is_temporary(path: &Path) -> bool {
     target_of_temporary(path).is_some()
 }
 

@@ -1,3 +1,5 @@
+use std::fs;
+
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -118,6 +120,147 @@ fn json_names_the_versions() {
         json!({
             "schema": 1, "name": "A", "environment": "dev", "versions": [1], "shared_with": [],
             "reason": "left the company"
+        })
+    );
+}
+
+/// The lines that hooks wrote.
+fn given_back(sandbox: &Sandbox) -> Vec<String> {
+    let log = fs::read_to_string(sandbox.root().join("log")).unwrap_or_default();
+    log.lines().map(str::to_owned).collect()
+}
+
+/// Sets a hook that writes down what it gives back, and fails where there is a file.
+fn set_hook(sandbox: &Sandbox, name: &str) {
+    let root = sandbox.root();
+    let command = format!(
+        "echo \"${name} $KEYVAULT_ROTATION_ID\" >> {0}/log; ! test -e {0}/fails",
+        root.display()
+    );
+    let set = ["hook", "set", name, "revoke", "--", "sh", "-c", &command];
+    sandbox.run(&set).succeeds();
+}
+
+#[test]
+fn each_value_is_given_back_once_before_it_is_destroyed() {
+    let sandbox = Sandbox::new();
+    sandbox.add("A", "one");
+    for value in ["two", "one", "three"] {
+        sandbox.run_with_stdin(&["rotate", "A"], value).succeeds();
+    }
+    set_hook(&sandbox, "A");
+    let fails = sandbox.root().join("fails");
+    fs::write(&fails, "").expect("written");
+
+    assert_snapshot!(sandbox.run(&["revoke", "A"]), @"
+    --- stderr ---
+    keyvault: error: the `revoke` hook of `A` in environment `dev` ended with 1
+    keyvault: hint: nothing was destroyed; run it again, or with `--no-hooks` if the value is no more where it came from
+    [exit 1]
+    ");
+    assert_eq!(sandbox.run(&["get", "A"]).text(), "three");
+    fs::remove_file(fails).expect("removed");
+    let before = given_back(&sandbox);
+    assert_snapshot!(sandbox.run(&["revoke", "A"]), @"
+    --- stderr ---
+    revoked `A` in `dev` (versions 1, 2, 3, 4)
+    [exit 0]
+    ");
+    let all = given_back(&sandbox);
+    // The first one is repeated by the same id.
+    assert_eq!((before.len(), all.len()), (1, 4));
+    assert_eq!(before[0], all[1]);
+    let values: Vec<_> = all
+        .iter()
+        .map(|line| line.split(' ').next().unwrap_or_default())
+        .collect();
+    assert_eq!(values, ["one", "one", "two", "three"]);
+    sandbox.run(&["revoke", "A"]).succeeds().says("before");
+    assert_eq!(given_back(&sandbox).len(), 4);
+}
+
+#[test]
+fn a_rotation_that_is_under_way_ends_with_its_secret() {
+    let sandbox = Sandbox::new();
+    sandbox.add("A", "one");
+    let rotate = ["rotate", "A", "--grace", "1d", "--verify", "false"];
+    sandbox.run_with_stdin(&rotate, "two").exits(1);
+    set_hook(&sandbox, "A");
+
+    sandbox
+        .run(&["revoke", "A"])
+        .succeeds()
+        .says("versions 1, 2");
+    assert_eq!(given_back(&sandbox).len(), 2);
+    sandbox.refused(&["rotate", "A", "--resume"]).exits(3);
+    sandbox.run_with_stdin(&["rotate", "A"], "three").succeeds();
+}
+
+#[test]
+fn a_value_is_found_in_every_environment_that_opens() {
+    let sandbox = Sandbox::new();
+    sandbox.add("A", "leaked");
+    sandbox.add("B", "leaked");
+    sandbox.add("C", "made up");
+    for environment in ["prod", "stage", "test"] {
+        sandbox.run(&["env", "create", environment]).succeeds();
+    }
+    for (environment, name, value) in [
+        ("prod", "OTHER", "leaked"),
+        ("prod", "KEPT", "made up"),
+        ("stage", "A", "not it"),
+    ] {
+        let add = ["add", name, "--env", environment];
+        sandbox.run_with_stdin(&add, value).succeeds();
+    }
+    let rotate = ["rotate", "OTHER", "--env", "prod"];
+    sandbox.run_with_stdin(&rotate, "good").succeeds();
+    set_hook(&sandbox, "A");
+    // Not one of ours.
+    let test = sandbox.vault().join("test.age");
+    fs::write(&test, "not an age file").expect("written");
+
+    assert_snapshot!(sandbox.run(&["revoke", "A", "--all-envs", "--reason", "leaked"]), @"
+    --- stderr ---
+    revoked `A` in `dev` (version 1)
+    revoked `B@1` in `dev`
+    revoked `OTHER@1` in `prod`
+    keyvault: warning: the value may still be in environment `test`, which was not searched: `[sandbox]/project/.keyvault/test.age` is not an age file
+    [exit 8]
+    ");
+    assert_eq!(given_back(&sandbox).len(), 1);
+    for (environment, reference) in [("dev", "A"), ("dev", "B"), ("prod", "OTHER@1")] {
+        let get = ["get", reference, "--env", environment];
+        sandbox.run(&get).exits(5).says("leaked");
+    }
+    for (environment, name, value) in [
+        ("dev", "C", "made up"),
+        ("prod", "OTHER", "good"),
+        ("prod", "KEPT", "made up"),
+        ("stage", "A", "not it"),
+    ] {
+        let get = ["get", name, "--env", environment];
+        assert_eq!(sandbox.run(&get).text(), value);
+    }
+    let add = ["add", "NEW", "--env", "prod"];
+    sandbox.run_with_stdin(&add, "leaked").exits(5);
+
+    // Done again, it finishes what was left.
+    fs::remove_file(test).expect("removed");
+    let add = ["add", "LATE", "--env", "stage"];
+    sandbox.run_with_stdin(&add, "leaked").succeeds();
+    let again = sandbox
+        .run(&["revoke", "A", "--all-envs", "--json"])
+        .succeeds()
+        .json();
+    assert_eq!(
+        again,
+        json!({
+            "schema": 1, "name": "A", "environment": "dev", "versions": [], "shared_with": [],
+            "environments": [
+                { "environment": "stage", "versions": [{ "name": "LATE", "version": 1 }] }
+            ],
+            "unsearched": []
         })
     );
 }

@@ -62,6 +62,12 @@ impl ValueArgs {
         })
     }
 
+    /// Tells whether it was said where the value comes from.
+    pub fn is_said(&self) -> bool {
+        let named = self.from_file.is_some() || self.from_env.is_some();
+        self.stdin || named || self.generate.is_some()
+    }
+
     /// Gets the value.
     ///
     /// # Errors

@@ -1,0 +1,804 @@
+//! Rotation in steps: each is saved before the next begins, so that it can go on
+//! wherever it was interrupted.
+//!
+//! No lock is held while a hook runs, which may take long and may run keyvault itself:
+//! each save looks at the state anew.
+
+use std::cell::Cell;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+
+use serde::{Serialize, Serializer};
+
+use crate::child::hook::{self, Ended};
+use crate::child::{Variables, environment};
+use crate::context::Context;
+use crate::error::{Errand, Error, FailedHook, Result};
+use crate::name::{EnvironmentName, MemberName, SecretName};
+use crate::seal::random;
+use crate::secret_value::SecretValue;
+use crate::store::VaultStore;
+use crate::store::acceptance::{Acceptances, Candidate};
+use crate::store::turn::Turn;
+use crate::timestamp::{Period, Timestamp};
+use crate::ui::Report;
+use crate::vault::clock::Oddity;
+use crate::vault::expiry::Lifetime;
+use crate::vault::policy::Surplus;
+use crate::vault::rotation::{Hook, Owed, Proposed, Retired, RotationId, Stage, Step};
+use crate::vault::secret::VersionSelector;
+use crate::vault::{Environment, Rotated, Sharer};
+
+/// How long an old value is accepted beside the new one where nobody said: time enough to
+/// bring the new one everywhere.
+pub const GRACE: Period = Period::from_seconds(24 * 60 * 60);
+
+/// Tells a hook which step it is to do.
+const STEP: &str = "KEYVAULT_STEP";
+/// Tells a hook which rotation it works for.
+const ROTATION_ID: &str = "KEYVAULT_ROTATION_ID";
+/// Tells a hook whose secret it is.
+const ENVIRONMENT: &str = "KEYVAULT_ENVIRONMENT";
+
+/// How often a new value is tried to be saved while others keep the vault locked.
+const ATTEMPTS: usize = 3;
+
+/// Tries a new value out.
+pub type TryOut<'a> = dyn Fn(&SecretValue) -> Result<()> + 'a;
+
+/// A secret whose rotation goes through its steps.
+pub struct Rotating<'a> {
+    /// Where from.
+    pub cx: &'a Context,
+    /// The vault.
+    pub store: &'a VaultStore,
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// The secret.
+    pub name: &'a SecretName,
+    /// Whether its hooks are run.
+    pub hooks: bool,
+    /// What tries the new value beside the `verify` hook.
+    pub verify: Option<&'a TryOut<'a>>,
+    /// How long the new value lasts.
+    pub lifetime: Lifetime,
+    /// Whether old values are destroyed because their time has come though the clock
+    /// looks wrong.
+    pub trusts_clock: bool,
+    /// What was odd about the clock before our own saves made it look right.
+    clock_doubt: Cell<Option<Oddity>>,
+    /// Whether we were told to end, and only save yet what was done.
+    is_interrupted: Cell<bool>,
+}
+
+/// What a rotation came to.
+#[derive(Debug)]
+pub struct Stepped {
+    /// Which secret.
+    pub name: SecretName,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// The version that is current, if one is.
+    pub version: Option<u32>,
+    /// What became current just now; nothing where that was done before.
+    pub rotated: Option<Rotated>,
+    /// When the old value is to be given back and destroyed.
+    pub retire_at: Option<Timestamp>,
+    /// The versions that were given back and are destroyed.
+    pub retired: Vec<u32>,
+    /// Versions of other secrets that have one of their values still.
+    pub shared_with: Vec<Sharer>,
+}
+
+impl Serialize for Stepped {
+    /// As of a rotation without steps, and what became of old values.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Flat<'a> {
+            name: &'a SecretName,
+            environment: &'a EnvironmentName,
+            version: Option<u32>,
+            previous: Option<u32>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            expires_at: Option<Timestamp>,
+            #[serde(skip_serializing_if = "<[Surplus]>::is_empty")]
+            destroyed: &'a [Surplus],
+            empty: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retire_at: Option<Timestamp>,
+            retired: &'a [u32],
+            shared_with: &'a [Sharer],
+        }
+        let rotated = self.rotated.as_ref();
+        let flat = Flat {
+            name: &self.name,
+            environment: &self.environment,
+            version: self.version,
+            previous: rotated.and_then(|rotated| rotated.previous),
+            expires_at: rotated.and_then(|rotated| rotated.expires_at),
+            destroyed: rotated.map_or(&[], |rotated| &rotated.destroyed),
+            empty: rotated.is_some_and(|rotated| rotated.empty),
+            retire_at: self.retire_at,
+            retired: &self.retired,
+            shared_with: &self.shared_with,
+        };
+        flat.serialize(serializer)
+    }
+}
+
+/// A rotation was given up.
+#[derive(Debug, Serialize)]
+pub struct Aborted {
+    /// Which secret.
+    pub name: SecretName,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// The versions that were to be current, and are destroyed.
+    pub versions: Vec<u32>,
+    /// Versions of other secrets that have one of their values still.
+    pub shared_with: Vec<Sharer>,
+}
+
+impl<'a> Rotating<'a> {
+    /// A secret with its hooks, as far as they are run.
+    pub fn of(
+        cx: &'a Context,
+        store: &'a VaultStore,
+        environment: &'a EnvironmentName,
+        name: &'a SecretName,
+        hooks: bool,
+    ) -> Self {
+        Self {
+            cx,
+            store,
+            environment,
+            name,
+            hooks,
+            verify: None,
+            lifetime: Lifetime::default(),
+            trusts_clock: false,
+            clock_doubt: Cell::new(None),
+            is_interrupted: Cell::new(false),
+        }
+    }
+
+    /// Rotates the secret: to this value, or to the one that the `create` hook makes.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from going on. What was reached is saved, and
+    /// [`Rotating::resume`] goes on from there.
+    pub fn begin(&self, value: Option<SecretValue>, grace: Option<Period>) -> Result<Stepped> {
+        let opened = self.open()?;
+        self.look_at_clock();
+        let hooks = &opened.secret(self.name)?.hooks;
+        let needed = [
+            (Step::Create, value.is_none()),
+            (Step::Verify, true),
+            (Step::Revoke, true),
+        ];
+        let needed = needed.into_iter().filter(|(_, needed)| *needed);
+        self.check_accepted(&opened, needed.map(|(step, _)| step))?;
+        let grace = grace.or_else(|| self.runs(hooks.revoke.as_ref()).map(|_| GRACE));
+        let id = RotationId::from(random::bytes()?);
+        let _turn = self.take_turn(&opened)?;
+        let surplus = (self.cx).edit(self.store, self.environment, |environment, author| {
+            // First, so that nothing is destroyed that is kept from here on.
+            let surplus = environment.set_policy(self.name, self.lifetime.policy, author)?;
+            environment.begin(self.name, id, grace, author)?;
+            if let Some(value) = value {
+                // Nobody else can have come between.
+                environment.propose(self.name, id, value, self.lifetime.expires_at, author)?;
+            }
+            Ok(surplus)
+        })?;
+        let mut stepped = self.go_on()?;
+        if let Some(rotated) = &mut stepped.rotated {
+            rotated.destroyed.splice(..0, surplus);
+        }
+        Ok(stepped)
+    }
+
+    /// Keeps other keyvaults on this machine from rotating the secret meanwhile. Where
+    /// there is no place for that, what is saved tells.
+    fn take_turn(&self, opened: &Environment) -> Result<Option<Turn>> {
+        let Some(state) = self.cx.state_folder() else {
+            return Ok(None);
+        };
+        match Turn::take(&state, opened.vault, self.environment, self.name) {
+            Ok(Some(turn)) => Ok(Some(turn)),
+            Ok(None) => Err(Error::RotationRunning {
+                name: self.name.clone(),
+                environment: self.environment.clone(),
+            }),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn look_at_clock(&self) {
+        let doubt = self.cx.clock().may_destroy().err();
+        self.clock_doubt.set(doubt.filter(|_| !self.trusts_clock));
+    }
+
+    /// Goes on with a rotation from where it is, and with what it owes by now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRotation`] where there is nothing to go on with, and those of
+    /// [`Rotating::begin`].
+    pub fn resume(&self) -> Result<Stepped> {
+        let opened = self.open()?;
+        self.look_at_clock();
+        let secret = opened.secret(self.name)?;
+        let now = self.cx.system_time();
+        if secret.stage() == Stage::Idle {
+            if opened.owed(self.name)?.iter().all(|owed| owed.at > now) {
+                return Err(opened.no_rotation(self.name));
+            }
+            if let Some(doubt) = self.clock_doubt.get() {
+                return Err(Error::ClockDoubted {
+                    doubt: doubt.to_string(),
+                });
+            }
+        }
+        let steps = match secret.stage() {
+            Stage::Begun(_) => &Step::ALL[..],
+            Stage::Proposed { .. } => &Step::ALL[1..],
+            Stage::Idle => &Step::ALL[2..],
+        };
+        self.check_accepted(&opened, steps.iter().copied())?;
+        let _turn = self.take_turn(&opened)?;
+        self.go_on()
+    }
+
+    /// Does step after step until there is none left.
+    fn go_on(&self) -> Result<Stepped> {
+        let mut rotated = None;
+        loop {
+            let opened = self.open()?;
+            match opened.secret(self.name)?.stage() {
+                Stage::Begun(rotation) => self.create(&opened, rotation.id)?,
+                Stage::Proposed { rotation: None, .. } if rotated.is_some() => {
+                    // Left behind by one that was overtaken: not for us to take into use.
+                    self.cx.ui.warn(&format!(
+                        "another new value of `{}` is pending: run `keyvault rotate {} --abort --env {}` to give it back",
+                        self.name, self.name, self.environment
+                    ));
+                    break;
+                }
+                Stage::Proposed { rotation: None, .. } => self.adopt(&opened)?,
+                Stage::Proposed {
+                    rotation: Some(rotation),
+                    version,
+                } => {
+                    let outcome = self.promote(&opened, rotation.id, version)?;
+                    rotated = Some((rotation.id, outcome));
+                }
+                Stage::Idle => break,
+            }
+        }
+        self.retire(rotated)
+    }
+
+    fn adopt(&self, opened: &Environment) -> Result<()> {
+        let hooks = &opened.secret(self.name)?.hooks;
+        let grace = self.runs(hooks.revoke.as_ref()).map(|_| GRACE);
+        let id = RotationId::from(random::bytes()?);
+        (self.cx).edit(self.store, self.environment, |environment, author| {
+            environment.adopt(self.name, id, grace, author)
+        })
+    }
+
+    /// Has a new value made, and saves it before anything else happens.
+    fn create(&self, opened: &Environment, id: RotationId) -> Result<()> {
+        let secret = opened.secret(self.name)?;
+        let current = secret.current().and_then(|current| current.value.as_ref());
+        let run = Run {
+            step: Step::Create,
+            value: current,
+            id,
+            errand: Errand::Create,
+        };
+        let Some(mut ended) = self.run_hook(opened, &run)? else {
+            return Err(Error::NoCreateHook {
+                name: self.name.clone(),
+                environment: self.environment.clone(),
+            });
+        };
+        let what = match (ended.failure(), &ended.output) {
+            (Some(failure), _) => Some(failure),
+            (None, _) if ended.is_too_large => {
+                Some("printed more than a value can be, 1 MiB".to_owned())
+            }
+            (None, None) => Some("printed nothing".to_owned()),
+            (None, Some(value)) if value.is_empty() => Some("printed nothing".to_owned()),
+            (None, Some(value)) if !environment::can_carry(value) => {
+                Some("printed a NUL byte, which no variable can carry".to_owned())
+            }
+            _ => None,
+        };
+        if let Some(what) = what {
+            return Err(self.failed(&run, what, ended));
+        }
+        let proposed = match self.propose(id, ended.output.take()) {
+            // What it printed is no new value.
+            Err(error @ (Error::SameValue { .. } | Error::RevokedValue { .. })) => {
+                let what = match error {
+                    Error::SameValue { version, .. } => {
+                        format!("printed the value that it has already (version {version})")
+                    }
+                    _ => "printed a value that was revoked before".to_owned(),
+                };
+                return Err(self.failed(&run, what, ended));
+            }
+            proposed => proposed?,
+        };
+        let version = match proposed {
+            Proposed::Pending(version) => version,
+            Proposed::Overtaken(kept) => {
+                drop(ended);
+                return Err(opened.overtaken(self.name, kept));
+            }
+        };
+        match ended.interruption() {
+            None => Ok(()),
+            Some(_) => {
+                let errand = Errand::Try(version);
+                let what = "has made a new value, and was interrupted".to_owned();
+                Err(self.failed(&Run { errand, ..run }, what, ended))
+            }
+        }
+    }
+
+    /// Saves a new value. It is not given up where others only take their time.
+    fn propose(&self, id: RotationId, mut value: Option<SecretValue>) -> Result<Proposed> {
+        let mut attempts = 1..=ATTEMPTS;
+        loop {
+            attempts.next();
+            let saved = (self.cx).edit(self.store, self.environment, |environment, author| {
+                let value = value.take().expect("it is saved once");
+                environment.propose(self.name, id, value, self.lifetime.expires_at, author)
+            });
+            match saved {
+                Err(Error::LockHeld { .. }) if !attempts.is_empty() && value.is_some() => {}
+                Err(error @ (Error::SameValue { .. } | Error::RevokedValue { .. })) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    self.cx.ui.warn(&format!(
+                        "the new value of `{}` could not be saved: `keyvault rotate {} --resume --env {}` asks the hook for it again, with the same `{ROTATION_ID}`",
+                        self.name, self.name, self.environment
+                    ));
+                    return Err(error);
+                }
+                saved => return saved,
+            }
+        }
+    }
+
+    /// Tries the new value, and takes it into use.
+    fn promote(&self, opened: &Environment, id: RotationId, version: u32) -> Result<Rotated> {
+        let secret = opened.secret(self.name)?;
+        let pending = secret.select(VersionSelector::Number(version));
+        let run = Run {
+            step: Step::Verify,
+            value: pending.and_then(|pending| pending.value.as_ref()),
+            id,
+            errand: Errand::Try(version),
+        };
+        self.run_to_success(opened, &run)?;
+        if let (Some(verify), Some(value)) = (self.verify, run.value) {
+            verify(value).map_err(|error| match error {
+                Error::VerifyFailed { outcome, .. } => Error::HookFailed(Box::new(FailedHook {
+                    step: "--verify",
+                    ..self.words(&run, outcome)
+                })),
+                error => error,
+            })?;
+        }
+        (self.cx).edit(self.store, self.environment, |environment, author| {
+            environment.promote(self.name, id, version, self.lifetime.expires_at, author)
+        })
+    }
+
+    /// Gives back and destroys what is owed by now: what this rotation owes, and, where the
+    /// clock can be believed, what others before it do.
+    fn retire(&self, rotated: Option<(RotationId, Rotated)>) -> Result<Stepped> {
+        let opened = self.open()?;
+        // Not by the time of a save that was seen: that could be another machine's error.
+        let now = self.cx.system_time();
+        let own = rotated.as_ref().map(|(id, _)| *id);
+        let rotated = rotated.map(|(_, rotated)| rotated);
+        let current = opened.secret(self.name)?.current();
+        let mut stepped = Stepped {
+            name: self.name.clone(),
+            environment: self.environment.clone(),
+            version: current.map(|current| current.number),
+            rotated,
+            retire_at: None,
+            retired: Vec::new(),
+            shared_with: Vec::new(),
+        };
+        for owed in opened.owed(self.name)? {
+            let is_own = own == Some(owed.rotation);
+            if owed.at > now {
+                stepped.retire_at = stepped.retire_at.or(is_own.then_some(owed.at));
+            } else if is_own || self.clock_doubt.get().is_none() {
+                let retired = self.give_back_and_retire(&opened, &owed)?;
+                stepped.retired.extend(retired.versions);
+                stepped.shared_with.extend(retired.shared_with);
+            }
+        }
+        Ok(stepped)
+    }
+
+    fn give_back_and_retire(&self, opened: &Environment, owed: &Owed) -> Result<Retired> {
+        self.give_back(opened, owed, Errand::Retire)?;
+        let retired = (self.cx).edit(self.store, self.environment, |environment, author| {
+            environment.retire(self.name, owed.fingerprint, author)
+        })?;
+        self.end_if_interrupted()?;
+        Ok(retired)
+    }
+
+    /// Ends where we were told to, now that what was done is saved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`].
+    pub fn end_if_interrupted(&self) -> Result<()> {
+        if self.is_interrupted.get() {
+            return Err(Error::Interrupted);
+        }
+        Ok(())
+    }
+
+    /// Gives a rotation up: its new value goes back where it came from, and is destroyed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRotation`], [`Error::HookFailed`], and whatever keeps it from being saved;
+    /// then nothing was destroyed, and it can be done again.
+    pub fn abort(&self) -> Result<Aborted> {
+        let opened = self.open()?;
+        let unwanted = opened.unwanted(self.name)?;
+        let _turn = self.take_turn(&opened)?;
+        let secret = opened.secret(self.name)?;
+        if let (Stage::Begun(rotation), Some(_)) =
+            (secret.stage(), self.runs(secret.hooks.create.as_ref()))
+        {
+            // Nobody knows whether the hook came to make one.
+            self.cx.ui.warn(&format!(
+                "no new value was saved; if the `create` hook has made one all the same, it is known by the rotation {} where it was made",
+                rotation.id
+            ));
+        }
+        if !unwanted.is_empty() {
+            self.check_accepted(&opened, [Step::Revoke].into_iter())?;
+        }
+        for owed in &unwanted {
+            self.give_back(&opened, owed, Errand::Abort)?;
+        }
+        let aborted = (self.cx).edit(self.store, self.environment, |environment, author| {
+            environment.abort(self.name, &unwanted, author)
+        })?;
+        self.end_if_interrupted()?;
+        Ok(Aborted {
+            name: self.name.clone(),
+            environment: self.environment.clone(),
+            versions: aborted.versions,
+            shared_with: aborted.shared_with,
+        })
+    }
+
+    /// Gives values back before they are revoked. Each of them once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HookFailed`], [`Error::HookNotAccepted`].
+    pub fn give_back_all(&self, opened: &Environment, all: &[Owed]) -> Result<()> {
+        if !all.is_empty() {
+            self.check_accepted(opened, [Step::Revoke].into_iter())?;
+        }
+        let mut all = all.iter();
+        all.try_for_each(|owed| self.give_back(opened, owed, Errand::Revoke))
+    }
+
+    fn give_back(&self, opened: &Environment, owed: &Owed, errand: Errand) -> Result<()> {
+        let versions = &opened.secret(self.name)?.versions;
+        let mut versions = versions
+            .iter()
+            .filter(|version| owed.versions.contains(&version.number));
+        let value = versions.find_map(|version| version.value.as_ref());
+        let run = Run {
+            step: Step::Revoke,
+            value,
+            id: owed.rotation,
+            errand,
+        };
+        // Without its value nobody can give it back; only its record is left to mend.
+        match value {
+            Some(_) => self.run_to_success(opened, &run),
+            None => Ok(()),
+        }
+    }
+
+    // Hooks
+
+    /// Returns a hook that is to be run.
+    fn runs<'h>(&self, hook: Option<&'h Hook>) -> Option<&'h Hook> {
+        hook.filter(|_| self.hooks)
+    }
+
+    /// Makes sure that hooks may run here, before anything is done by halves.
+    fn check_accepted(
+        &self,
+        opened: &Environment,
+        steps: impl Iterator<Item = Step>,
+    ) -> Result<()> {
+        if !self.hooks {
+            return Ok(());
+        }
+        let steps: Vec<Step> = steps.collect();
+        self.cx
+            .accept_hooks(opened, self.name, &steps, Asking::Person)?;
+        Ok(())
+    }
+
+    fn run_to_success(&self, opened: &Environment, run: &Run<'_>) -> Result<()> {
+        let Some(mut ended) = self.run_hook(opened, run)? else {
+            return Ok(());
+        };
+        if let Some(what) = ended.failure() {
+            return Err(self.failed(run, what, ended));
+        }
+        match ended.interruption() {
+            // What it has done is done: it is told to the vault before we end.
+            told @ Some(_) if run.step == Step::Revoke => {
+                self.cx.note_interruption(told);
+                self.is_interrupted.set(true);
+                Ok(())
+            }
+            Some(_) => Err(self.failed(run, "was interrupted".to_owned(), ended)),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the hook of a step, if there is one.
+    fn run_hook(&self, opened: &Environment, run: &Run<'_>) -> Result<Option<Ended>> {
+        let hooks = &opened.secret(self.name)?.hooks;
+        let Some(hook) = self.runs(hooks.of(run.step)) else {
+            return Ok(None);
+        };
+        // Another one than before may have been set meanwhile.
+        self.cx
+            .accept_hooks(opened, self.name, &[run.step], Asking::Person)?;
+        let now = self.cx.now();
+        let (mut secrets, mut used) = (Vec::new(), Vec::new());
+        for with in &hook.with {
+            let secret = opened.secret(with)?;
+            let (version, value) =
+                secret.serve(with, VersionSelector::Current, self.environment, now)?;
+            used.push(format!("{with}@{}", version.number));
+            secrets.push((with, value));
+        }
+        secrets.extend(run.value.map(|value| (self.name, value)));
+        for (name, value) in &secrets {
+            check_fit(name, value)?;
+        }
+        let own = opened.secret(self.name)?.versions.iter().find(|version| {
+            let value = version.value.as_ref();
+            value
+                .zip(run.value)
+                .is_some_and(|(one, other)| std::ptr::eq(one, other))
+        });
+        used.extend(own.map(|version| format!("{}@{}", self.name, version.number)));
+        let program = hook.command.first().map(|word| OsStr::new(word.as_str()));
+        self.cx.log_use([self.environment], used, program)?;
+        let inherited = self.inherited(hook);
+        let about = self.about(run);
+        let about = about
+            .iter()
+            .map(|(name, value)| (OsStr::new(name), value.as_os_str()));
+        let variables = environment::overlay(&inherited, secrets).chain(about);
+        let takes_value = run.step == Step::Create;
+        let ended = (self.cx).start_program(|| hook::run(hook, takes_value, variables));
+        ended.map(Some).map_err(|error| {
+            let what = format!("could not be run: {error}");
+            Error::HookFailed(Box::new(self.words(run, what)))
+        })
+    }
+
+    /// Returns what a hook inherits: nothing that opens the vault, and nothing under the
+    /// names of its secrets, which it could take for them.
+    fn inherited(&self, hook: &Hook) -> Variables {
+        let mut inherited = environment::inherited(self.cx.inherited(), false);
+        let is_secret = |name: &OsStr| {
+            name == self.name.as_str() || hook.with.iter().any(|with| name == with.as_str())
+        };
+        inherited.retain(|(name, _)| !is_secret(name));
+        inherited
+    }
+
+    fn about(&self, run: &Run<'_>) -> [(&'static str, OsString); 3] {
+        [
+            (STEP, run.step.as_str().into()),
+            (ROTATION_ID, run.id.to_string().into()),
+            (ENVIRONMENT, self.environment.as_str().into()),
+        ]
+    }
+
+    fn words(&self, run: &Run<'_>, outcome: String) -> FailedHook {
+        FailedHook {
+            name: self.name.clone(),
+            environment: self.environment.clone(),
+            step: run.step.as_str(),
+            outcome,
+            is_interrupted: false,
+            errand: run.errand,
+        }
+    }
+
+    /// Says how a hook failed, or that we were told to end meanwhile.
+    fn failed(&self, run: &Run<'_>, what: String, mut ended: Ended) -> Error {
+        let interruption = ended.interruption();
+        self.cx.note_interruption(interruption);
+        // From here on signals count again: what there was to save is saved.
+        drop(ended);
+        let failed = FailedHook {
+            is_interrupted: interruption.is_some(),
+            ..self.words(run, what)
+        };
+        Error::HookFailed(Box::new(failed))
+    }
+
+    fn open(&self) -> Result<Environment> {
+        self.cx.open(self.store, self.environment)?.environment()
+    }
+}
+
+/// What a hook is run for.
+struct Run<'a> {
+    step: Step,
+    value: Option<&'a SecretValue>,
+    id: RotationId,
+    errand: Errand,
+}
+
+/// Refuses what no hook can get, and what would take it over.
+fn check_fit(name: &SecretName, value: &SecretValue) -> Result<()> {
+    check_name(name)?;
+    if environment::can_carry(value) {
+        return Ok(());
+    }
+    Err(Error::UnfitForHook {
+        name: name.clone(),
+        what: "its value holds a NUL byte, which no variable can carry",
+    })
+}
+
+/// Refuses a secret whose name would take a hook over: its value is not what was
+/// accepted with the hook.
+///
+/// # Errors
+///
+/// [`Error::UnfitForHook`].
+pub fn check_name(name: &SecretName) -> Result<()> {
+    if !environment::is_dangerous(name.as_str()) {
+        return Ok(());
+    }
+    Err(Error::UnfitForHook {
+        name: name.clone(),
+        what: "a variable of this name would take the program over",
+    })
+}
+
+/// How hooks come to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// A person is shown what is new and asked.
+    Person,
+    /// Somebody said yes beforehand.
+    Nobody,
+}
+
+/// Hooks that are new on this machine.
+#[derive(Serialize)]
+struct NewHooks<'a> {
+    /// Who signed the environment last, and so these.
+    by: &'a MemberName,
+    at: Timestamp,
+    hooks: Vec<Candidate<'a>>,
+}
+
+impl Report for NewHooks<'_> {
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self { by, at, hooks } = self;
+        writeln!(out, "new on this machine, as signed by `{by}` on {at}:")?;
+        let mut hooks = hooks.iter();
+        hooks.try_for_each(|hook| {
+            let line = hook_line(hook.environment, hook.secret, hook.step, hook.hook);
+            writeln!(out, "  {line}")
+        })
+    }
+}
+
+impl Context {
+    /// Makes sure that hooks of a secret were accepted on this machine. Those that were
+    /// not are shown, and asked about. Returns how many are new here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HookNotAccepted`] where nobody can be asked; [`Error::Declined`];
+    /// [`Error::Io`] where it cannot be remembered.
+    pub fn accept_hooks(
+        &self,
+        opened: &Environment,
+        name: &SecretName,
+        steps: &[Step],
+        asking: Asking,
+    ) -> Result<usize> {
+        let hooks = &opened.secret(name)?.hooks;
+        let accepted = Acceptances::below(self.state_folder().as_deref());
+        let all = steps.iter().filter_map(|step| {
+            let hook = hooks.of(*step)?;
+            Some(Candidate::new(
+                opened.vault,
+                &opened.name,
+                name,
+                *step,
+                hook,
+            ))
+        });
+        let mut new: Vec<_> = all.filter(|hook| !accepted.has(hook)).collect();
+        if new.is_empty() {
+            return Ok(0);
+        }
+        if asking == Asking::Person {
+            if !self.ui.can_ask() {
+                return Err(Error::HookNotAccepted {
+                    name: name.clone(),
+                    environment: opened.name.clone(),
+                });
+            }
+            let shown = NewHooks {
+                by: &opened.updated_by,
+                at: opened.updated_at,
+                hooks: new,
+            };
+            self.ui.show(&shown);
+            new = shown.hooks;
+            let question = match new.len() {
+                1 => "Accept this hook, to run with the secrets that it names?",
+                _ => "Accept these hooks, to run with the secrets that they name?",
+            };
+            self.ui.confirm(question, "--yes")?;
+        }
+        new.iter().try_for_each(|hook| accepted.accept(hook))?;
+        Ok(new.len())
+    }
+}
+
+/// Writes the command that sets a hook, each word quoted where a shell, or a terminal,
+/// would read anything else in it.
+pub fn hook_line(
+    environment: &EnvironmentName,
+    name: &SecretName,
+    step: Step,
+    hook: &Hook,
+) -> String {
+    let mut line = format!("keyvault hook set {name} {step} --env {environment}");
+    if !hook.with.is_empty() {
+        let with: Vec<&str> = hook.with.iter().map(SecretName::as_str).collect();
+        line.push_str(&format!(" --with {}", with.join(",")));
+    }
+    if let Some(timeout) = hook.timeout {
+        line.push_str(&format!(" --timeout {timeout}"));
+    }
+    line.push_str(" --");
+    for word in &hook.command {
+        line.push(' ');
+        line.push_str(&crate::error::shell_word(word.as_str().as_ref()));
+    }
+    line
+}

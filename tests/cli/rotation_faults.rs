@@ -1,0 +1,229 @@
+//! keyvault is killed in the middle of a rotation: at every system call that has an
+//! effect, and at those by which it starts a hook and waits for it. A kill at any other
+//! call is one at the next of these. The provider's own log is the witness.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::faults::{CHANGING, OUR_START, is_temporary, put_back};
+use crate::rotation::{FIRST, Provider};
+use crate::sandbox::{KEYVAULT, Transcript, read_to_string, text, tool};
+
+/// What starts a hook, hears it and sees it end.
+const AROUND_HOOKS: &[&str] = &[
+    "clone",
+    "clone3",
+    "exit_group",
+    "ioctl",
+    "pipe2",
+    "poll",
+    "ppoll",
+    "signalfd4",
+    "vfork",
+    "wait4",
+    "waitid",
+];
+
+/// How long a hook may run on whose keyvault was killed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The calls at which to kill, each by its name and its number among those of the name.
+fn calls(trace: &str) -> Vec<(String, usize)> {
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let Some((name, rest)) = line.split_once('(') else {
+            continue;
+        };
+        let number = numbers.entry(name).or_default();
+        *number += 1;
+        let number = *number;
+        let creates = !name.starts_with("open") || rest.contains("O_CREAT");
+        let has_effect = CHANGING.contains(&name) && creates;
+        let is_meant = has_effect || AROUND_HOOKS.contains(&name);
+        if is_meant && numbers.contains_key(OUR_START) {
+            calls.push((name.to_owned(), number));
+        }
+    }
+    calls
+}
+
+fn traced(
+    provider: &Provider,
+    strace: &Path,
+    inject: &[&str],
+    command: &[&str],
+) -> (Transcript, String) {
+    let trace = provider.sandbox.root().join("trace");
+    let mut strace = provider.sandbox.other(strace);
+    strace.args(["-q", "-o", text(&trace)]).args(inject);
+    strace.arg(KEYVAULT).args(command);
+    let transcript = provider.sandbox.finish(&mut strace);
+    let calls = read_to_string(&trace);
+    fs::remove_file(trace).expect("removed");
+    (transcript, calls)
+}
+
+/// Waits for hooks that were left alone.
+fn wait_for_hooks(provider: &Provider) {
+    let start = Instant::now();
+    let lines = |name: &str| provider.log(name).len();
+    while lines("calls") != lines("ended") {
+        assert!(start.elapsed() < PATIENCE, "a hook does not end");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Runs a command once for each call at which it can be killed, and what comes after it.
+/// `comes_after` is given where it was killed.
+fn killed_everywhere(provider: &Provider, command: &[&str], comes_after: impl Fn(&str)) {
+    struck_everywhere(provider, command, "signal=KILL", comes_after);
+}
+
+/// The same with any fault that strace(1) makes.
+fn struck_everywhere(
+    provider: &Provider,
+    command: &[&str],
+    fault: &str,
+    comes_after: impl Fn(&str),
+) {
+    let Some(strace) = tool("strace") else { return };
+    let kills = fault == "signal=KILL";
+    let tree = provider.sandbox.whole_snapshot();
+    let (undisturbed, trace) = traced(provider, &strace, &[], command);
+    undisturbed.succeeds();
+    let calls = calls(&trace);
+    assert!(
+        calls.iter().any(|(name, _)| name.starts_with("rename")),
+        "{trace}"
+    );
+    for (name, number) in calls {
+        if !kills && AROUND_HOOKS.contains(&name.as_str()) {
+            continue;
+        }
+        put_back(&provider.sandbox, &tree);
+        let place = format!("{fault} at {name} #{number}");
+        let inject = format!("inject={name}:{fault}:when={number}");
+        let inject = ["-e", &format!("trace={name}"), "-e", &inject];
+        let (killed, _) = traced(provider, &strace, &inject, command);
+        assert_eq!(killed.signal, kills.then_some(9), "{place}\n{killed}");
+        comes_after(&place);
+        wait_for_hooks(provider);
+        let tree = provider.sandbox.whole_snapshot();
+        let left = tree.keys().find(|path| is_temporary(path));
+        assert_eq!(left, None, "{place}");
+    }
+}
+
+/// How often the provider did something to a value.
+fn times(provider: &Provider, what: &str) -> usize {
+    let effects = fs::read_to_string(provider.place().join("effects")).unwrap_or_default();
+    let lines = effects.lines();
+    lines
+        .filter(|line| line.split(" for ").next() == Some(what))
+        .count()
+}
+
+/// The keys that the provider minted.
+fn minted(provider: &Provider) -> Vec<String> {
+    let effects = fs::read_to_string(provider.place().join("effects")).unwrap_or_default();
+    let lines = effects
+        .lines()
+        .filter_map(|line| line.strip_prefix("minted "));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_rotation_that_was_killed_is_resumed_with_nothing_lost() {
+    loses_nothing("signal=KILL");
+}
+
+#[test]
+fn a_rotation_on_a_disk_that_was_full_is_resumed_with_nothing_lost() {
+    loses_nothing("error=ENOSPC");
+}
+
+fn loses_nothing(fault: &str) {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    let rotate = ["rotate", "A", "--grace", "0s"];
+
+    struck_everywhere(&provider, &rotate, fault, |place| {
+        let resumed = sandbox.run(&["rotate", "A", "--resume"]);
+        // 3 where it had not begun, or was done.
+        assert!(
+            [Some(0), Some(3)].contains(&resumed.code),
+            "{place}\n{resumed}"
+        );
+        wait_for_hooks(&provider);
+        let current = sandbox.run(&["get", "A"]).succeeds().text().to_owned();
+        sandbox.run(&["get", "A@pending"]).exits(3);
+        let minted = minted(&provider);
+        let revoked = times(&provider, &format!("revoked {FIRST}"));
+        if current == FIRST {
+            // It had not begun.
+            assert_eq!((minted.len(), revoked), (0, 0), "{place}");
+        } else {
+            assert_eq!((minted, revoked), (vec![current.clone()], 1), "{place}");
+            sandbox.run(&["get", "A@1"]).exits(5);
+        }
+        assert_eq!(
+            times(&provider, &format!("revoked {current}")),
+            0,
+            "{place}"
+        );
+
+        // And the next one goes through.
+        sandbox.run(&rotate).succeeds();
+        let next = sandbox.run(&["get", "A"]).succeeds().text().to_owned();
+        assert_ne!(next, current, "{place}");
+        assert_eq!(
+            times(&provider, &format!("revoked {current}")),
+            1,
+            "{place}"
+        );
+    });
+}
+
+#[test]
+fn a_rotation_that_is_given_up_leaves_no_key_behind() {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    provider.fails("verify", "");
+    sandbox.run(&["rotate", "A"]).exits(1);
+    let key = sandbox
+        .run(&["get", "A@pending"])
+        .succeeds()
+        .text()
+        .to_owned();
+    let abort = ["rotate", "A", "--abort"];
+
+    killed_everywhere(&provider, &abort, |place| {
+        let again = sandbox.run(&abort);
+        assert!([Some(0), Some(3)].contains(&again.code), "{place}\n{again}");
+        wait_for_hooks(&provider);
+        sandbox.run(&["get", "A@2"]).exits(5).says("aborted");
+        assert_eq!(times(&provider, &format!("revoked {key}")), 1, "{place}");
+        assert_eq!(times(&provider, &format!("revoked {FIRST}")), 0, "{place}");
+        assert_eq!(sandbox.run(&["get", "A"]).text(), FIRST, "{place}");
+        sandbox.run(&["revoke", "A", "--no-hooks"]).succeeds();
+    });
+}
+
+#[test]
+fn a_secret_that_is_revoked_is_given_back_once() {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    let revoke = ["revoke", "A"];
+
+    killed_everywhere(&provider, &revoke, |place| {
+        sandbox.run(&revoke).succeeds();
+        wait_for_hooks(&provider);
+        sandbox.run(&["get", "A"]).exits(5);
+        assert_eq!(times(&provider, &format!("revoked {FIRST}")), 1, "{place}");
+        sandbox.add("NEXT", "made up");
+    });
+}
