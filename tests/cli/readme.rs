@@ -1,6 +1,7 @@
 //! README says what the program does: its lines run, and its tables are those of
 //! `--help` and `Cargo.toml`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -61,6 +62,26 @@ fn try_it_does_what_it_says() {
 #[test]
 fn test_it_is_what_runs_here() {
     assert_eq!(commands(&readme(), "Test it"), "cargo test --locked");
+}
+
+#[test]
+fn the_tools_are_those_that_ci_installs() {
+    let readme = readme();
+    let list = section(&readme, "Test it").split("another tool (").nth(1);
+    let list = list.and_then(|list| list.split(')').next());
+    let words = list.expect("a list").split('`').skip(1).step_by(2);
+    let named: BTreeSet<&str> = words.collect();
+    let ci = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run");
+    let ci = fs::read_to_string(ci).expect("read");
+    let table = ci.split("\ntools=\"").nth(1).expect("a table");
+    let table = table.split('"').next().expect("an end");
+    let installed = table.split_whitespace();
+    let installed = installed.filter_map(|tool| tool.split('=').next());
+    // What only installs others, and what is no package everywhere.
+    let installed = installed.filter(|tool| *tool != "pip3").chain(["aws"]);
+
+    assert_eq!(named, installed.collect());
+    assert!(ci.contains("awscli=="), "it is pinned");
 }
 
 #[test]
