@@ -59,6 +59,8 @@ pub fn seen(sandbox: &Sandbox) -> String {
 struct Play<A: Api> {
     sandbox: Sandbox,
     server: Server<A>,
+    /// The shell that is named to run it, where it is not the one that it names.
+    shell: Option<PathBuf>,
     script: PathBuf,
     /// The words behind the name of the secret.
     options: Vec<String>,
@@ -76,6 +78,7 @@ impl<A: Api + 'static> Play<A> {
         Some(Self {
             sandbox: sandbox.variable("AWS_ENDPOINT_URL", &server.url),
             server,
+            shell: None,
             script: self::script(script),
             options: Vec::new(),
             admin: admin.to_owned(),
@@ -89,7 +92,11 @@ impl<A: Api + 'static> Play<A> {
     }
 
     fn command(&self, step: &str, rotation: &str, value: &str) -> Command {
-        let mut command = self.sandbox.other(&self.script);
+        let mut command = match &self.shell {
+            Some(shell) => self.sandbox.other(shell),
+            None => self.sandbox.other(&self.script),
+        };
+        command.args(self.shell.as_ref().map(|_| &self.script));
         command.arg("API_KEY").args(&self.options);
         command.env("KEYVAULT_STEP", step);
         command.env("KEYVAULT_ROTATION_ID", rotation);
@@ -223,6 +230,28 @@ fn a_key_of_aws_is_replaced_by_one_who_manages() {
     authenticated key 2 of deployer
     revoked key 1 of deployer by admin
     ");
+}
+
+/// Where `sh` is bash, as on macOS, or zsh.
+#[test]
+fn the_shell_may_be_another() {
+    let mut logs = Vec::new();
+    for shell in ["bash", "zsh"] {
+        let (Some(shell), Some(gitlab), Some(openai), Some(aws)) =
+            (tool(shell), gitlab(), openai(), aws())
+        else {
+            return;
+        };
+        // zsh is a POSIX shell for those who call it so.
+        let name = gitlab.sandbox.root().join("sh");
+        std::os::unix::fs::symlink(shell, &name).expect("linked");
+        let (mut gitlab, mut openai, mut aws) = (gitlab, openai, aws);
+        gitlab.shell = Some(name.clone());
+        openai.shell = Some(name.clone());
+        aws.shell = Some(name.clone());
+        logs.push([live(&gitlab), live(&openai), live(&aws)]);
+    }
+    assert_eq!(logs[0], logs[1]);
 }
 
 /// Kills a create in the middle of a mint whose answer never comes, and repeats it twice; in
@@ -365,7 +394,7 @@ fn who_is_not_let_in_by_aws_is_told() {
 
 /// What each step says while the provider is ill, and when it is gone.
 fn is_not_reached<A: Api + 'static>(play: Play<A>) -> String {
-    play.server.fall_ill();
+    play.server.fall_ill(true);
     let mut said = play.fails("create", ROTATION, &play.first);
     assert_eq!(play.log(), "");
     // A port where nobody listens.

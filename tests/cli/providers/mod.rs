@@ -157,9 +157,9 @@ impl<A: Api + 'static> Server<A> {
         self.switches.loses.store(loses, Ordering::SeqCst);
     }
 
-    /// From here on, every request is answered by 503.
-    pub fn fall_ill(&self) {
-        self.switches.is_ill.store(true, Ordering::SeqCst);
+    /// From here on, every request is answered by 503, or none is.
+    pub fn fall_ill(&self, is_ill: bool) {
+        self.switches.is_ill.store(is_ill, Ordering::SeqCst);
     }
 
     /// Waits until so many keys were minted.
