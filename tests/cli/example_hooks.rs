@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -315,6 +317,61 @@ fn a_lost_key_of_aws_is_revoked() {
     minted key 4 of deployer by deployer
     authenticated key 4 of deployer
     ");
+}
+
+/// Most requests of a create, which deletes what another has lost.
+const REQUESTS_MAX: usize = 6;
+
+/// Kills a create at each of its requests, one after the other, and has what others print
+/// lost; only the last is heard. What a lost one has made is what the next has to find.
+fn is_killed_anywhere<A: Api + 'static>(play: &Play<A>) {
+    let mut killed = 0;
+    for request in 1..=REQUESTS_MAX {
+        play.server.hold_request(request);
+        let mut command = play.command("create", ROTATION, &play.first);
+        command.stdout(Stdio::null()).process_group(0);
+        let mut child = command.spawn().expect("it starts");
+        while !play.server.is_held() && child.try_wait().expect("a child").is_none() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        if play.server.is_held() {
+            let group = Pid::from_child(&child);
+            kill_process_group(group, Signal::KILL).expect("killed");
+            child.wait().expect("gone");
+            killed += 1;
+        }
+        assert!(play.server.live().len() <= 2, "{}", play.log());
+    }
+    let log = play.server.log();
+    let of = |what: &str| log.iter().filter(|line| line.starts_with(what)).count();
+    assert!(
+        killed >= 3 && of("minted") >= 2 && of("revoked") >= 1,
+        "{log:?}"
+    );
+    play.server.hold_request(0);
+    let last = play.does("create", ROTATION, &play.first);
+    assert_eq!(play.server.live(), [play.first.clone(), last]);
+}
+
+#[test]
+fn gitlab_keeps_no_token_of_a_create_killed_anywhere() {
+    let Some(play) = gitlab() else { return };
+
+    is_killed_anywhere(&play);
+}
+
+#[test]
+fn openai_keeps_no_key_of_a_create_killed_anywhere() {
+    let Some(play) = openai() else { return };
+
+    is_killed_anywhere(&play);
+}
+
+#[test]
+fn aws_keeps_no_key_of_a_create_killed_anywhere() {
+    let Some(play) = aws() else { return };
+
+    is_killed_anywhere(&play);
 }
 
 /// The orphan is where the second page begins.

@@ -9,7 +9,7 @@ pub mod openai;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -96,6 +96,9 @@ pub trait Api: Send {
 struct Switches {
     /// Nothing that was minted is answered: the connection is held, as while a network hangs.
     loses: AtomicBool,
+    /// So many requests are answered, less one; the one behind them is held. 0 is for ever.
+    answers: AtomicUsize,
+    is_held: AtomicBool,
     /// Every request is answered by 503.
     is_ill: AtomicBool,
     stops: AtomicBool,
@@ -162,6 +165,17 @@ impl<A: Api + 'static> Server<A> {
         self.switches.is_ill.store(is_ill, Ordering::SeqCst);
     }
 
+    /// The request of this number from here on is done, and not answered.
+    pub fn hold_request(&self, number: usize) {
+        self.switches.is_held.store(false, Ordering::SeqCst);
+        self.switches.answers.store(number, Ordering::SeqCst);
+    }
+
+    /// Tells whether it has come.
+    pub fn is_held(&self) -> bool {
+        self.switches.is_held.load(Ordering::SeqCst)
+    }
+
     /// Waits until so many keys were minted.
     pub fn wait_for_minted(&self, count: usize) {
         let begin = Instant::now();
@@ -209,8 +223,16 @@ fn serve<A: Api>(
     };
     let minted = done.iter().any(|line| line.starts_with("minted"));
     log.lock().expect("no answer panicked").append(&mut done);
+    let left = switches.answers.load(Ordering::SeqCst);
+    switches
+        .answers
+        .store(left.saturating_sub(1), Ordering::SeqCst);
+    if left == 1 {
+        switches.is_held.store(true, Ordering::SeqCst);
+        return hold(stream, &AtomicBool::new(true));
+    }
     if minted && switches.loses.load(Ordering::SeqCst) {
-        return hold(stream, switches);
+        return hold(stream, &switches.loses);
     }
     let kind = if body.starts_with('<') {
         "text/xml"
@@ -224,10 +246,10 @@ fn serve<A: Api>(
     )
 }
 
-/// Answers nothing until the other side goes away, or the answers are not to be lost any more.
-fn hold(mut stream: &TcpStream, switches: &Switches) -> io::Result<()> {
+/// Answers nothing while that is so and the other side is there.
+fn hold(mut stream: &TcpStream, is_so: &AtomicBool) -> io::Result<()> {
     stream.set_read_timeout(Some(PAUSE))?;
-    while switches.loses.load(Ordering::SeqCst) {
+    while is_so.load(Ordering::SeqCst) {
         match stream.read(&mut [0]) {
             Ok(0) => break,
             Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
