@@ -41,6 +41,7 @@ use crate::name::{EnvironmentName, MemberName, Remark, SecretName};
 use crate::seal::identity::Identity;
 use crate::seal::random;
 use crate::seal::signature::Signer;
+use crate::store::clock_record::ClockRecord;
 use crate::store::folder::Folder;
 use crate::store::session;
 use crate::store::{ExpectedVault, Notice, OpenedFile, Saving, VaultStore};
@@ -143,6 +144,20 @@ impl Context {
     /// Returns the clock, with the newest save that was seen.
     pub fn clock(&self) -> Clock {
         Clock::new(self.system_time()).knowing(self.newest_save.get())
+    }
+
+    /// Returns the clock, with all that is known for where something is destroyed because
+    /// its time has come.
+    fn clock_to_destroy_by(&self) -> Clock {
+        let record = ClockRecord::below(self.state_folder().as_deref());
+        self.clock().right_at(record.right_at())
+    }
+
+    /// Remembers that the clock is right by now: nothing is odd about it, or a person says
+    /// so.
+    fn note_right_clock(&self) {
+        // Where it cannot be remembered, what was seen before counts.
+        let _ = ClockRecord::below(self.state_folder().as_deref()).note(self.system_time());
     }
 
     /// Reads the machine's clock, right or wrong.

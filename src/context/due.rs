@@ -150,12 +150,14 @@ impl Context {
             }
         }
         let is_due = found.iter().any(|(_, names)| !names.is_empty());
-        if is_due
-            && !trusts_clock
-            && let Err(oddity) = self.clock().may_destroy()
-        {
-            let doubt = oddity.to_string();
-            return Err(Error::ClockDoubted { doubt });
+        match self.clock_to_destroy_by().may_destroy() {
+            Err(oddity) if is_due && !trusts_clock => {
+                let doubt = oddity.to_string();
+                return Err(Error::ClockDoubted { doubt });
+            }
+            Err(_) if !trusts_clock => {}
+            // So that a timer goes on where nothing was due, and so nothing saved, for long.
+            _ => self.note_right_clock(),
         }
         for (environment, names) in found {
             for name in names {

@@ -216,7 +216,7 @@ impl<'a> Rotating<'a> {
     }
 
     fn look_at_clock(&self) {
-        let doubt = self.cx.clock().may_destroy().err();
+        let doubt = self.cx.clock_to_destroy_by().may_destroy().err();
         self.clock_doubt.set(doubt.filter(|_| !self.trusts_clock));
     }
 

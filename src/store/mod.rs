@@ -7,6 +7,7 @@
 pub mod acceptance;
 pub mod allowance;
 pub mod audit_log;
+pub mod clock_record;
 pub mod folder;
 pub mod identity_file;
 pub mod ignore_file;

@@ -2,7 +2,8 @@
 //!
 //! A clock that was set back would give out again what has expired, and one that was
 //! set forward would have values destroyed before their time. What is known beside it
-//! are times that have been: of the saves and log lines that this machine has seen.
+//! are times that have been: of the saves that this machine has seen, and when the clock
+//! was last known to be right.
 
 use std::fmt;
 
@@ -25,6 +26,7 @@ const BEGUN: &str = "2026-01-01T00:00:00Z";
 pub struct Clock {
     system: Timestamp,
     newest: Option<Timestamp>,
+    right_at: Option<Timestamp>,
 }
 
 /// What is odd about a clock.
@@ -37,11 +39,11 @@ pub enum Oddity {
         system: Timestamp,
         newest: Timestamp,
     },
-    /// It is far ahead of what is known to have been, which is odd only where
+    /// It is far ahead of when it was last known to be right, which is odd only where
     /// something would be destroyed.
     Ahead {
         system: Timestamp,
-        newest: Timestamp,
+        right_at: Timestamp,
     },
 }
 
@@ -51,7 +53,14 @@ impl Clock {
         Self {
             system,
             newest: None,
+            right_at: None,
         }
+    }
+
+    /// Returns the same clock where it is known to have been right when it told this
+    /// time.
+    pub fn right_at(self, right_at: Option<Timestamp>) -> Self {
+        Self { right_at, ..self }
     }
 
     /// Returns the same clock where a time is known to have been.
@@ -75,7 +84,7 @@ impl Clock {
 
     /// Tells what is odd about it whatever is done.
     pub fn oddity(self) -> Option<Oddity> {
-        let Self { system, newest } = self;
+        let Self { system, newest, .. } = self;
         let behind = newest.filter(|newest| newest.until(system) > TOLERANCE);
         match behind {
             _ if system < BEGUN.parse().expect("a time") => Some(Oddity::TooEarly { system }),
@@ -90,11 +99,14 @@ impl Clock {
     ///
     /// The [`Oddity`] because of which a person should say so first.
     pub fn may_destroy(self) -> Result<(), Oddity> {
-        let Self { system, newest } = self;
-        let ahead = newest.filter(|newest| newest.age(system) > AHEAD_MAX);
+        let system = self.system;
+        // A save vouches for a clock that nobody looked at yet: one that went wrong since
+        // may have made it.
+        let right_at = self.right_at.or(self.newest);
+        let ahead = right_at.filter(|right_at| right_at.age(system) > AHEAD_MAX);
         match (self.oddity(), ahead) {
             (Some(oddity), _) => Err(oddity),
-            (None, Some(newest)) => Err(Oddity::Ahead { system, newest }),
+            (None, Some(right_at)) => Err(Oddity::Ahead { system, right_at }),
             (None, None) => Ok(()),
         }
     }
@@ -112,10 +124,10 @@ impl fmt::Display for Oddity {
                 "this machine's clock says {system}, {} before the newest save that it has seen, of {newest}",
                 newest.until(*system).rounded()
             ),
-            Self::Ahead { system, newest } => write!(
+            Self::Ahead { system, right_at } => write!(
                 f,
-                "this machine's clock says {system}, {} after all that it has seen, of which the newest is of {newest}",
-                newest.age(*system).rounded()
+                "this machine's clock says {system}, {} after it was last known to be right, at {right_at}",
+                right_at.age(*system).rounded()
             ),
         }
     }
@@ -217,10 +229,16 @@ mod tests {
             word("1970-01-01T00:00:00Z", None),
             Err(Oddity::TooEarly { .. })
         ));
-        // A log line of yesterday vouches for the clock where the last save is old.
-        let clock = clock("2027-06-01T00:00:00Z", save);
-        assert!(clock.may_destroy().is_err());
-        let vouched = clock.knowing(Some(at("2027-05-31T00:00:00Z")));
+        // A look of yesterday vouches for the clock where the last save is old.
+        let right_at = |text| Some(at(text));
+        let old_save = clock("2027-06-01T00:00:00Z", save);
+        assert!(old_save.may_destroy().is_err());
+        let vouched = old_save.right_at(right_at("2027-05-31T00:00:00Z"));
         assert_eq!(vouched.may_destroy(), Ok(()));
+        // A save by the clock that leapt does not.
+        let leapt = clock("2099-06-01T00:00:00Z", Some("2099-05-31T00:00:00Z"));
+        assert_eq!(leapt.may_destroy(), Ok(()));
+        let doubted = leapt.right_at(right_at("2027-05-31T00:00:00Z"));
+        assert!(matches!(doubted.may_destroy(), Err(Oddity::Ahead { .. })));
     }
 }

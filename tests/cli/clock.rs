@@ -278,3 +278,41 @@ fn a_clock_in_1970_is_named_and_not_believed() {
     let json = run(&["expire", "B", "1d", "--json"]).succeeds().json();
     assert!(json["expires_at"].as_str() > Some("2026"), "{json}");
 }
+
+#[test]
+fn a_timer_does_not_believe_a_clock_that_leapt() {
+    let Some(faked) = Faked::find() else { return };
+    let sandbox = Sandbox::empty().variable("TZ", "UTC");
+    let run = |now: &str, arguments: &[&str]| faked.run(&sandbox, now, arguments);
+    let start = "2027-01-01 12:00:00";
+    run(start, &["init", "--no-passphrase"]).succeeds();
+    let add = ["add", "A", "--rotate-every", "100d"];
+    faked.run_with_stdin(&sandbox, start, &add).succeeds();
+    let hook = "echo made-up-$KEYVAULT_ROTATION_ID";
+    let hook = ["hook", "set", "A", "create", "--", "sh", "-c", hook];
+    run(start, &hook).succeeds();
+    let due = |now: &str| run(now, &["rotate", "--due", "--json"]);
+    let rotated = |now: &str| {
+        let json = due(now).succeeds().json();
+        json["due"].as_array().expect("a list").len()
+    };
+
+    // Nothing was saved for longer than a clock is believed for, and it was looked at.
+    assert_eq!(rotated("2027-02-15 12:00:00"), 0);
+    assert_eq!(rotated("2027-04-20 12:00:00"), 1);
+
+    // It leapt, and a save by it does not vouch for it.
+    let leapt = "2027-10-01 12:00:00";
+    due(leapt)
+        .exits(1)
+        .says("after it was last known to be right");
+    faked
+        .run_with_stdin(&sandbox, leapt, &["add", "B"])
+        .succeeds();
+    let refused = due(leapt).exits(1);
+    refused.says("pass `--yes` if it is right");
+    // Until a person does.
+    run(leapt, &["rotate", "--due", "--yes"]).succeeds();
+    assert_eq!(rotated("2027-12-20 12:00:00"), 0);
+    assert_eq!(rotated("2028-01-20 12:00:00"), 1);
+}

@@ -180,30 +180,4 @@ impl AuditLog {
         let raw = raw.transpose()?;
         Ok(raw.and_then(|raw| Some(Parts::of(&raw.bytes)?.mac)))
     }
-
-    /// Returns the last line that reads, without asking whether it is what was written,
-    /// and without reading more than the newest segments for it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`], where the folder cannot be read.
-    pub fn last(&self) -> Result<Option<Line>> {
-        let Some(folder) = self.folder()? else {
-            return Ok(None);
-        };
-        for segment in segments(&folder)?.into_iter().rev() {
-            let Some(folder) = self.folder()? else {
-                break;
-            };
-            let raw = RawLines::new(folder, vec![segment], None);
-            let lines = Lines {
-                raw: Some(raw),
-                number: 0,
-            };
-            if let Some(line) = lines.filter_map(Result::ok).last() {
-                return Ok(Some(line));
-            }
-        }
-        Ok(None)
-    }
 }
