@@ -116,7 +116,7 @@ impl Context {
         }
         let marks: Vec<ShortDigest> = soon.iter().map(|(_, mark, _)| *mark).collect();
         let reminders = Reminders::below(self.state_folder().as_deref());
-        let untold = reminders.remind(&now.day(), &marks);
+        let untold = reminders.remind(now.date(), &marks);
         soon.retain(|(_, mark, _)| untold.contains(mark));
         soon.sort_by_key(|(at, mark, _)| (*at, *mark));
         soon.dedup_by_key(|(_, mark, _)| *mark);

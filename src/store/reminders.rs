@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::seal::digest::ShortDigest;
 use crate::store::folder::{self, Folder};
+use crate::timestamp::Day;
 
 /// Most bytes of the file: what [`TOLD_MAX`] reminders take, and more.
 const FILE_MAX: u64 = 1 << 20;
@@ -47,7 +48,7 @@ impl Reminders {
 
     /// Returns those of which nobody was reminded yet on this day, and remembers that
     /// somebody is now. Where it cannot be remembered, they come again.
-    pub fn remind(&self, day: &str, marks: &[ShortDigest]) -> Vec<ShortDigest> {
+    pub fn remind(&self, day: Day, marks: &[ShortDigest]) -> Vec<ShortDigest> {
         let untold = untold(&self.told(day), marks);
         if !untold.is_empty() {
             // A folder that is full or closed is no reason to keep a program from its start.
@@ -57,18 +58,18 @@ impl Reminders {
     }
 
     /// Returns what was told on this day: nothing, if the file is none.
-    fn told(&self, day: &str) -> Vec<ShortDigest> {
+    fn told(&self, day: Day) -> Vec<ShortDigest> {
         let Some(state) = &self.state else {
             return Vec::new();
         };
         let bytes = folder::read(&state.join(FILE), FILE_MAX).unwrap_or_default();
         match serde_json::from_slice::<Record>(&bytes) {
-            Ok(record) if record.day == day => record.told,
+            Ok(record) if record.day == day.to_string() => record.told,
             _ => Vec::new(),
         }
     }
 
-    fn remember(&self, day: &str, marks: &[ShortDigest]) -> Result<()> {
+    fn remember(&self, day: Day, marks: &[ShortDigest]) -> Result<()> {
         let folder = Folder::create(self.state.as_ref().ok_or(Error::NoHome)?)?;
         // A program is waiting to be started: to warn again is better than to wait.
         let Some(lock) = folder.try_lock()? else {
@@ -81,7 +82,7 @@ impl Reminders {
         told.drain(..surplus);
         let record = Record {
             format: Format::V1,
-            day: day.to_owned(),
+            day: day.to_string(),
             told,
         };
         let mut text = serde_json::to_vec(&record).expect("it has a JSON form");

@@ -18,9 +18,6 @@ const TOLERANCE: Period = Period::from_seconds(60 * 60);
 /// longer is one that a person should look at first.
 const AHEAD_MAX: Period = Period::from_seconds(90 * 24 * 60 * 60);
 
-/// The year in which keyvault was begun: no machine that runs it has an earlier one.
-const BEGUN: &str = "2026-01-01T00:00:00Z";
-
 /// A clock, and the newest time that is known to have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
@@ -87,7 +84,7 @@ impl Clock {
         let Self { system, newest, .. } = self;
         let behind = newest.filter(|newest| newest.until(system) > TOLERANCE);
         match behind {
-            _ if system < BEGUN.parse().expect("a time") => Some(Oddity::TooEarly { system }),
+            _ if system < Timestamp::BEGINNING => Some(Oddity::TooEarly { system }),
             Some(newest) => Some(Oddity::Behind { system, newest }),
             None => None,
         }
