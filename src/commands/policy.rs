@@ -99,13 +99,13 @@ impl<'a> Policies<'a> {
             name,
             rotate_every: secret.policy.rotate_every,
             keep_versions: secret.policy.keep_versions,
-            due_at: secret.due_at(environment.policy),
+            due_at: environment.due_at(secret),
         };
         let secrets = match named {
             Some(name) => vec![line((name, environment.secret(name)?))],
             None => {
                 let says_something = |(_, secret): &(_, &Secret)| {
-                    !secret.policy.is_empty() || secret.due_at(environment.policy).is_some()
+                    !secret.policy.is_empty() || environment.due_at(secret).is_some()
                 };
                 let secrets = environment.secrets.iter().filter(says_something);
                 secrets.map(line).collect()

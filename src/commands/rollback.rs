@@ -12,7 +12,8 @@ use crate::vault::rollback::RolledBack;
 
 /// Give a secret a value that it had before
 ///
-/// The old value becomes that of a new version, and lasts until the old one would have.
+/// The old value becomes that of a new version. It expires, and is due for a new one, when
+/// it would have as the old version.
 /// What is in use now becomes the previous version, to which the same command goes back.
 #[derive(clap::Args)]
 pub struct RollbackArgs {
@@ -49,6 +50,12 @@ impl Report for RolledBack {
             self.version,
             until(self.expires_at)
         )?;
+        if let Some(at) = self.due_at.filter(|_| self.is_due) {
+            writeln!(
+                out,
+                "the value is as old as it was: a new one is due since {at}"
+            )?;
+        }
         tell_destroyed(&self.destroyed, out)
     }
 }

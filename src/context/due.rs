@@ -84,7 +84,7 @@ impl Chore {
         if environment.owed(name)?.iter().any(|owed| owed.at <= now) {
             return Ok(Some(Self::Retire));
         }
-        let due = secret.due_at(environment.policy).filter(|due| *due <= now);
+        let due = environment.due_at(secret).filter(|due| *due <= now);
         Ok(due.map(|due| match secret.hooks.create {
             Some(_) => Self::Rotate,
             None => Self::Ask(due),

@@ -1,6 +1,7 @@
 //! How long values last: how often a secret should get a new one, and how many of its
 //! values are kept.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::name::SecretName;
+use crate::seal::digest::Fingerprint;
 use crate::timestamp::{Period, Timestamp};
 use crate::vault::secret::Secret;
 use crate::vault::{Author, Environment, strict};
@@ -132,15 +134,23 @@ impl Environment {
             .map(|name| self.settle(name, author).expect("the secret is there"));
         destroyed.flatten().collect()
     }
-}
 
-impl Secret {
-    /// Tells when it is due for a new value: when its current version has been there
-    /// for its period, or that of `default` where it has none of its own. Without a
-    /// period, or a version in use, it is never due.
-    pub fn due_at(&self, default: Policy) -> Option<Timestamp> {
-        let every = self.policy.or(default).rotate_every?;
-        Some(self.current()?.created_at.after(every))
+    /// Tells when a secret is due for a new value: when the one in use is as old as its
+    /// period. Without a period, or a version in use, it is never due.
+    ///
+    /// A value that came back, as by a rollback, is no younger for that: it is as old as
+    /// the first version that had it.
+    pub fn due_at(&self, secret: &Secret) -> Option<Timestamp> {
+        let every = secret.policy.or(self.policy).rotate_every?;
+        let current = secret.current()?;
+        let value = current.value.as_ref()?;
+        let print = LazyCell::new(|| Fingerprint::of(value, self.vault.as_ref()));
+        let had_it = secret.versions.iter().filter(|version| {
+            let destroyed = version.destruction.as_ref();
+            version.has(value) || destroyed.is_some_and(|record| record.fingerprint == *print)
+        });
+        let made = had_it.map(|version| version.created_at).min();
+        Some(made.unwrap_or(current.created_at).after(every))
     }
 }
 
@@ -210,7 +220,9 @@ impl<'de> Deserialize<'de> for KeepVersions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seal::identity::Identity;
     use crate::secret_value::SecretValue;
+    use crate::vault::roster::Member;
     use crate::vault::rotation::Hooks;
     use crate::vault::secret::{SecretVersion, VersionState};
 
@@ -262,6 +274,20 @@ mod tests {
         }
     }
 
+    fn environment() -> Environment {
+        let identity = Identity::generate();
+        let recipient = identity.recipients()[0].clone();
+        let signer = identity.signer(&recipient).expect("its own");
+        let founder = Member {
+            name: "alice".parse().expect("a name"),
+            recipient,
+            signer: Some(signer.public()),
+            added_at: Timestamp::BEGINNING,
+        };
+        let dev = "dev".parse().expect("a name");
+        Environment::found([7; 16].into(), dev, founder, &signer)
+    }
+
     #[test]
     fn a_secret_is_due_a_period_after_its_version_was_made() {
         use VersionState::{Current, Pending, Previous};
@@ -269,8 +295,10 @@ mod tests {
             rotate_every: "90d".parse().ok(),
             keep_versions: None,
         };
-        let due = |state, created_at: &str, every, default| {
-            let due = secret(state, created_at, every).due_at(default);
+        let mut environment = environment();
+        let mut due = |state, created_at: &str, every, default| {
+            environment.policy = default;
+            let due = environment.due_at(&secret(state, created_at, every));
             due.map(|at| at.to_string())
         };
         for (created_at, every, expected) in [

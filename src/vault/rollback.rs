@@ -25,6 +25,12 @@ pub struct RolledBack {
     /// Until when it is served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// When it is due for a new value: it is as old as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// Whether that time has come.
+    #[serde(skip)]
+    pub is_due: bool,
     /// The versions whose values were destroyed because newer ones took their place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub destroyed: Vec<Surplus>,
@@ -33,8 +39,8 @@ pub struct RolledBack {
 impl Environment {
     /// Gives a secret a value that it had before, as a new version: that of the version
     /// that is named, or else of the newest previous one that has it still. It is served
-    /// until the old one would have been, and is owed to nobody any more. `now` is the
-    /// time by which dates are judged.
+    /// until the old one would have been, is due for another when the old one would have
+    /// been, and is owed to nobody any more. `now` is the time by which dates are judged.
     ///
     /// # Errors
     ///
@@ -67,6 +73,7 @@ impl Environment {
         let (from, expires_at, value) = (version.number, version.expires_at, value.duplicate());
         let rotated = self.rotate(name, value, author)?;
         self.version_mut(name, rotated.version)?.expires_at = expires_at;
+        let due_at = self.due_at(self.secret(name)?);
         Ok(RolledBack {
             name: rotated.name,
             environment: rotated.environment,
@@ -74,6 +81,8 @@ impl Environment {
             from,
             previous: rotated.previous,
             expires_at,
+            due_at,
+            is_due: due_at.is_some_and(|at| at <= now),
             destroyed: rotated.destroyed,
         })
     }
@@ -242,6 +251,38 @@ mod tests {
         // And none where there was none.
         assert_eq!(dev.roll_back(None).expect("done").expires_at, None);
         assert_eq!(dev.version(4).expires_at, None);
+    }
+
+    #[test]
+    fn a_value_that_came_back_is_as_old_as_it_was() {
+        let mut dev = Dev::with(&["a", "b"]);
+        let due = |dev: &Dev| {
+            let secret = dev.environment.secret(&name()).expect("it is there");
+            dev.environment.due_at(secret).map(|at| at.to_string())
+        };
+        dev.environment.policy.rotate_every = "90d".parse().ok();
+        dev.version(1).created_at = at("2026-08-01T12:00:00Z");
+        dev.version(2).created_at = at("2026-11-01T12:00:00Z");
+        assert_eq!(due(&dev).as_deref(), Some("2027-01-30T12:00:00Z"));
+
+        let back = dev.roll_back(None).expect("rolled back");
+        assert_eq!(back.due_at, Some(at("2026-10-30T12:00:00Z")));
+        assert!(back.is_due);
+        assert_eq!(due(&dev).as_deref(), Some("2026-10-30T12:00:00Z"));
+        // Also once the old version has only its record left.
+        assert_eq!(dev.keep(2), [1]);
+        assert_eq!(due(&dev).as_deref(), Some("2026-10-30T12:00:00Z"));
+
+        let forth = dev.roll_back(None).expect("rolled back");
+        assert_eq!(forth.due_at, Some(at("2027-01-30T12:00:00Z")));
+        assert!(!forth.is_due);
+        dev.rotate("c");
+        assert_eq!(
+            due(&dev),
+            Some(now().after("90d".parse().expect("a period")).to_string())
+        );
+        dev.environment.policy.rotate_every = None;
+        assert_eq!(dev.roll_back(None).expect("rolled back").due_at, None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 
-use crate::rewrite::date;
+use crate::rewrite::{date, rewrite};
 use crate::sandbox::{CANARY, Sandbox, value_of, without_times};
 
 #[test]
@@ -99,4 +99,36 @@ fn what_must_not_come_back_does_not() {
     keyvault: hint: run `keyvault get A --env dev` for the current one
     [exit 5]
     ");
+}
+
+#[test]
+fn a_value_that_came_back_is_due_when_it_was() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    sandbox.run_with_stdin(&["rotate", "A"], CANARY).succeeds();
+    sandbox.run(&["policy", "--rotate-every", "90d"]).succeeds();
+    // Version 1 was made long ago.
+    rewrite(&sandbox, |document| {
+        let (before, rest) = document
+            .split_once(r#""version":1,"state":"previous","created_at":""#)
+            .expect("it is there");
+        let (_, after) = rest.split_once('"').expect("it has an end");
+        format!(
+            "{before}\"version\":1,\"state\":\"previous\",\"created_at\":\"2026-01-01T00:00:00Z\"{after}"
+        )
+    });
+
+    assert_snapshot!(sandbox.run(&["rollback", "A"]), @"
+    --- stderr ---
+    `A` in `dev` has the value of version 1 again (version 3)
+    the value is as old as it was: a new one is due since 2026-04-01T00:00:00Z
+    [exit 0]
+    ");
+    let status = sandbox.run(&["status", "--only", "due", "--json"]).exits(8);
+    assert_eq!(
+        status.json()["attention"][0]["since"],
+        "2026-04-01T00:00:00Z"
+    );
+    let forth = sandbox.run(&["rollback", "A", "--json"]).json();
+    assert_eq!(forth.get("due_at").map(|at| at.is_string()), Some(true));
+    assert_snapshot!(sandbox.run(&["rollback", "A", "-q"]), @"[exit 0]");
 }

@@ -94,14 +94,15 @@ fn sharers(attention: &Attention) -> String {
     }
 }
 
-/// Returns how old a version is and how old it should become, in seconds, where that
-/// is known: until it expires or is due, whatever comes first.
+/// Returns how old a value is and how old it should become, in seconds, where that is
+/// known: until it expires or is due, whatever comes first.
 pub fn life(attention: &Attention, now: Timestamp) -> Option<(u64, u64)> {
-    let from = attention.created_at?;
-    let to = [attention.expires_at, attention.due_at]
-        .into_iter()
-        .flatten()
-        .min()?;
+    let made = attention.created_at?;
+    let dates = [attention.expires_at, attention.due_at];
+    let to = dates.into_iter().flatten().min()?;
+    // One that came back is older than its version: as old as its period goes back to.
+    let period = attention.due_at.zip(attention.rotate_every);
+    let from = period.map_or(made, |(due, every)| due.before(every).min(made));
     Some((from.age(now).as_seconds(), from.age(to).as_seconds()))
 }
 
@@ -110,5 +111,46 @@ pub fn count(number: usize, thing: &str) -> String {
     match number {
         1 => format!("1 {thing}"),
         _ => format!("{number} {thing}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_s_life_begins_when_it_was_made_first() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let life = |due_at: Option<&str>, expires_at: Option<&str>| {
+            let attention = Attention {
+                kind: Kind::Due,
+                name: None,
+                environment: None,
+                since: None,
+                version: None,
+                created_at: Some(at("2026-11-11T00:00:00Z")),
+                expires_at: expires_at.map(at),
+                due_at: due_at.map(at),
+                rotate_every: due_at.and_then(|_| "10d".parse().ok()),
+                started_by: None,
+                shared_with: Vec::new(),
+                stray_space: None,
+                last_used: None,
+                snoozed_until: None,
+            };
+            let days = |seconds: u64| seconds / (24 * 60 * 60);
+            let life = super::life(&attention, at("2026-11-21T00:00:00Z"));
+            life.map(|(age, life)| (days(age), days(life)))
+        };
+        assert_eq!(life(None, None), None);
+        assert_eq!(life(None, Some("2026-12-01T00:00:00Z")), Some((10, 20)));
+        assert_eq!(life(Some("2026-11-21T00:00:00Z"), None), Some((10, 10)));
+        // It came back in a version that was made when it was due already.
+        assert_eq!(life(Some("2026-11-01T00:00:00Z"), None), Some((30, 10)));
+        let expires_first = Some("2026-10-27T00:00:00Z");
+        assert_eq!(
+            life(Some("2026-11-01T00:00:00Z"), expires_first),
+            Some((30, 5))
+        );
     }
 }

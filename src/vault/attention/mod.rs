@@ -351,10 +351,7 @@ impl Found<'_> {
         since: Option<Timestamp>,
     ) -> Attention {
         let is_current = version.state == VersionState::Current;
-        let due_at = self
-            .secret
-            .due_at(self.environment.policy)
-            .filter(|_| is_current);
+        let due_at = self.environment.due_at(self.secret).filter(|_| is_current);
         Attention {
             name: Some(self.name.clone()),
             environment: Some(self.environment.name.clone()),
@@ -383,7 +380,7 @@ impl Found<'_> {
                 None
             }
         });
-        let due = self.secret.due_at(self.environment.policy);
+        let due = self.environment.due_at(self.secret);
         let due = current.zip(due.filter(|at| *at <= now));
         let due = due.map(|(version, at)| self.attention(Kind::Due, version, Some(at)));
         let owed = self.secret.versions.iter().filter_map(|version| {
