@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::audit;
-use crate::rewrite::date;
+use crate::rewrite::{date, save_at};
 use crate::sandbox::{CANARY, Sandbox, value_of, without_times};
 
 const PAST: &str = "2020-01-01T00:00:00Z";
@@ -224,9 +224,23 @@ fn it_is_served_again_with_a_new_value_or_date() {
     sandbox.refused(&["get", "A@previous"]).exits(5);
 }
 
+/// Keeps a sandbox's day from ending while a test runs: shortly before midnight (UTC) the
+/// last save is one of the day to come, by which dates are judged until that has begun.
+/// So far ahead a clock may be without a word.
+fn stay_on_a_day(sandbox: &Sandbox) {
+    const DAY: i64 = 24 * 60 * 60;
+    let now = jiff::Timestamp::now().as_second();
+    let midnight = now - now.rem_euclid(DAY) + DAY;
+    if midnight - now < 30 * 60 {
+        let tomorrow = jiff::Timestamp::from_second(midnight + 1).expect("in range");
+        save_at(sandbox, &tomorrow.to_string());
+    }
+}
+
 #[test]
 fn exec_warns_once_a_day_of_what_is_about_to_expire() {
     let sandbox = Sandbox::with_secrets(&["A", "B", "C"]);
+    stay_on_a_day(&sandbox);
     // An hour more than what is said, for however long this takes.
     for (name, when) in [("A", "73h"), ("B", "13d"), ("C", "15d")] {
         sandbox.run(&["expire", name, when]).succeeds();
@@ -287,6 +301,7 @@ fn exec_warns_once_a_day_of_what_is_about_to_expire() {
 fn of_many_that_are_about_to_expire_a_few_are_named() {
     let names = ["A", "B", "C", "D", "E", "F", "G"];
     let sandbox = Sandbox::with_secrets(&names);
+    stay_on_a_day(&sandbox);
     for name in names {
         sandbox.run(&["expire", name, "3d"]).succeeds();
     }
