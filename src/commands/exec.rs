@@ -189,13 +189,15 @@ fn execute(args: &ExecArgs, cx: &Context) -> Result<u8, Error> {
         allow_dangerous: &args.allow_dangerous,
     };
     let kept = environment::admit(&inherited, &mut secrets, &rules)?;
+    let given = given(&secrets, &settings);
+    cx.warn_of_expired(given.iter().copied());
     if args.dry_run {
         return cx.ui.answer(&Plan::of(&secrets, kept)).map(|()| 0);
     }
     let Some((program, arguments)) = program else {
         return Ok(0);
     };
-    tell_dates(&secrets, &settings, &layers, cx);
+    cx.warn_of_expiring(layers.top().vault, &given);
     cx.log_use(layers.names(), uses(&secrets, &settings), Some(program))?;
     if args.mask || secrets.iter().any(|secret| secret.is_file) {
         environment::make_way_for_files(&mut inherited, &secrets);
@@ -347,19 +349,15 @@ fn check_manifest(
     Ok(())
 }
 
-/// Says which values have expired, and which are about to.
-fn tell_dates(
-    secrets: &[Chosen<'_>],
-    settings: &BTreeMap<SecretName, Setting<'_>>,
-    layers: &Layers,
-    cx: &Context,
-) {
+/// Returns what the program gets of the vault, also within settings, with its dates.
+fn given<'a>(
+    secrets: &[Chosen<'a>],
+    settings: &'a BTreeMap<SecretName, Setting<'a>>,
+) -> Vec<Given<'a>> {
     let referred = settings.values().flat_map(|setting| &setting.secrets);
     let referred = referred.map(|(name, served)| Given::served(name, served));
     let chosen = secrets.iter().filter_map(Given::chosen);
-    let given: Vec<Given<'_>> = chosen.chain(referred).collect();
-    cx.warn_of_expired(given.iter().copied());
-    cx.warn_of_expiring(layers.top().vault, &given);
+    chosen.chain(referred).collect()
 }
 
 /// Puts settings in the place of secrets that were chosen under the same name, unless
@@ -383,7 +381,7 @@ fn lay_over<'a>(
         name: variable,
         environment: &layers.top().name,
         version: 0,
-        expires_at: None,
+        expires_at: setting.expires_at(),
         value: &setting.value,
         env_file: Some(&setting.file),
         is_file: false,

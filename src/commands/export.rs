@@ -155,6 +155,7 @@ fn revealed<'a>(secret: &Chosen<'a>) -> Revealed<'a> {
         key: secret.variable.to_string(),
         name: secret.name,
         origin: Some((secret.environment, secret.version)),
+        expires_at: secret.expires_at,
         value: secret.value,
     }
 }

@@ -192,6 +192,7 @@ fn all(
                     key,
                     name: &reference.name,
                     origin: Some((environment, version.number)),
+                    expires_at: version.expires_at,
                     value,
                 })
             }
@@ -199,6 +200,7 @@ fn all(
                 key,
                 name: &reference.name,
                 origin: None,
+                expires_at: None,
                 value,
             }),
             (Err(error), _) => Err(error),

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::error::{Error, Result, is_unshowable};
 use crate::name::{EnvironmentName, SecretName};
 use crate::secret_value::SecretValue;
+use crate::timestamp::Timestamp;
 use crate::vault::document::{ValueToWrite, to_wiped_json};
 
 /// The version of every JSON answer. It grows when a field changes its meaning
@@ -181,15 +182,21 @@ impl Ui {
         struct Entry<'a> {
             environment: Option<&'a EnvironmentName>,
             version: Option<u32>,
+            expires_at: Option<Timestamp>,
             value: ValueToWrite<'a>,
         }
         let entries = values.into_iter().map(|revealed| {
             let Revealed {
-                key, origin, value, ..
+                key,
+                origin,
+                expires_at,
+                value,
+                ..
             } = revealed;
             let entry = Entry {
                 environment: origin.map(|(environment, _)| environment),
                 version: origin.map(|(_, version)| version),
+                expires_at,
                 value: ValueToWrite(value),
             };
             (key, entry)
@@ -265,6 +272,8 @@ pub struct Revealed<'a> {
     pub name: &'a SecretName,
     /// The environment and version that it is from; none for a default.
     pub origin: Option<(&'a EnvironmentName, u32)>,
+    /// Until when it is served, where that was said.
+    pub expires_at: Option<Timestamp>,
     /// The value.
     pub value: &'a SecretValue,
 }

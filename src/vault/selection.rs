@@ -92,12 +92,12 @@ pub struct Chosen<'a> {
     pub environment: &'a EnvironmentName,
     /// Its version.
     pub version: u32,
-    /// Until when that is served.
+    /// Until when that is served, or the first of what a setting refers to.
     pub expires_at: Option<Timestamp>,
     /// Its value.
     pub value: &'a SecretValue,
     /// The file that sets the variable, where it is no secret but a setting, which may
-    /// refer to some. Then only variable and value tell anything.
+    /// refer to some. Then only variable, date and value tell anything.
     pub env_file: Option<&'a Path>,
     /// Whether the variable gets the path of a file, and not the value.
     pub is_file: bool,

@@ -402,7 +402,7 @@ fn a_dry_run_tells_names_and_where_from() {
     assert_eq!(
         json["variables"],
         serde_json::json!([
-            {"variable": "A", "secret": "A", "environment": "dev", "version": 1, "file": false, "inherited": false, "env_file": null}
+            {"variable": "A", "secret": "A", "environment": "dev", "version": 1, "expires_at": null, "file": false, "inherited": false, "env_file": null}
         ])
     );
 }

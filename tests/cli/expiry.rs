@@ -318,3 +318,52 @@ fn of_many_that_are_about_to_expire_a_few_are_named() {
         .succeeds()
         .says_nothing();
 }
+
+#[test]
+fn dates_are_told_where_values_are() {
+    let mut sandbox = with_expired();
+    sandbox.run(&["expire", "B", "2099-12-31"]).succeeds();
+    sandbox.write("app.env", "X={{ A }}{{ B }}\nY=plain\n");
+    let json = |line: &[&str]| sandbox.run(line).succeeds().json();
+
+    let get = json(&[
+        "get",
+        "A",
+        "B",
+        "C",
+        "--default",
+        "",
+        "--json",
+        "--allow-expired",
+    ]);
+    assert_eq!(get["secrets"]["A"]["expires_at"], PAST);
+    assert_eq!(get["secrets"]["B"]["expires_at"], "2099-12-31T00:00:00Z");
+    assert!(get["secrets"]["C"]["expires_at"].is_null());
+    let export = json(&["export", "--json", "--allow-expired"]);
+    assert_eq!(export["secrets"]["A"]["expires_at"], PAST);
+
+    let plan = ["exec", "--dry-run", "--allow-expired"];
+    assert_snapshot!(sandbox.run(&plan), @"
+    --- stdout ---
+    VARIABLE  SECRET  ENVIRONMENT  VERSION  EXPIRES
+    A         A       dev          1        2020-01-01T00:00:00Z
+    B         B       dev          1        2099-12-31T00:00:00Z
+    --- stderr ---
+    keyvault: warning: `A` in environment `dev` has expired (version 1, at 2020-01-01T00:00:00Z), and is given out because of `--allow-expired`
+    [exit 0]
+    ");
+    // What is in a setting expires with the first of what it refers to.
+    let plan = [&plan[..], &["--env-file", "app.env"]].concat();
+    assert_snapshot!(sandbox.run(&plan), @"
+    --- stdout ---
+    VARIABLE  SECRET     EXPIRES
+    X         (app.env)  2020-01-01T00:00:00Z
+    Y         (app.env)
+    --- stderr ---
+    keyvault: warning: `A` in environment `dev` has expired (version 1, at 2020-01-01T00:00:00Z), and is given out because of `--allow-expired`
+    [exit 0]
+    ");
+    let plan = json(&[&plan[..], &["--json"]].concat());
+    assert_eq!(plan["variables"][0]["expires_at"], PAST);
+    assert!(plan["variables"][1]["expires_at"].is_null());
+}

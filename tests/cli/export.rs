@@ -883,8 +883,9 @@ fn json_tells_where_each_value_is_from() {
 
     let json = sandbox.run(&["export", "--json"]).succeeds().json();
 
-    let expected =
-        serde_json::json!({ "environment": "dev", "version": 1, "value": value_of("A") });
+    let expected = serde_json::json!({
+        "environment": "dev", "version": 1, "expires_at": null, "value": value_of("A")
+    });
     assert_eq!(json["secrets"], serde_json::json!({ "A": expected }));
     sandbox
         .refused(&["export", "--json", "-f", "yaml"])

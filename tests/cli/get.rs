@@ -99,10 +99,10 @@ fn several_values_need_json() {
     assert_eq!(
         json["secrets"],
         serde_json::json!({
-            "A": {"environment": "dev", "version": 1, "value": value_of("A")},
-            "A@1": {"environment": "dev", "version": 1, "value": value_of("A")},
-            "C": {"environment": "dev", "version": 1, "value": {"base64": "AP8="}},
-            "D": {"environment": null, "version": null, "value": "none"},
+            "A": {"environment": "dev", "version": 1, "expires_at": null, "value": value_of("A")},
+            "A@1": {"environment": "dev", "version": 1, "expires_at": null, "value": value_of("A")},
+            "C": {"environment": "dev", "version": 1, "expires_at": null, "value": {"base64": "AP8="}},
+            "D": {"environment": null, "version": null, "expires_at": null, "value": "none"},
         })
     );
     assert_snapshot!(sandbox.run(&["get", "A", "B"]), @"

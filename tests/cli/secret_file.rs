@@ -116,7 +116,7 @@ fn it_goes_with_the_other_options() {
         json.json()["variables"][0],
         serde_json::json!({
             "variable": "A_FILE", "secret": "A", "environment": "dev", "version": 1,
-            "file": true, "inherited": false, "env_file": null
+            "expires_at": null, "file": true, "inherited": false, "env_file": null
         })
     );
     // Of a value and a file the program would take either.

@@ -13,6 +13,7 @@ use crate::name::SecretName;
 use crate::secret_value::SecretValue;
 use crate::store::plaintext::Plaintext;
 use crate::template;
+use crate::timestamp::Timestamp;
 use crate::vault::layers::{Layers, Served};
 use crate::vault::secret::Serving;
 
@@ -27,6 +28,15 @@ pub struct Setting<'a> {
     pub file: PathBuf,
     /// The secrets that it refers to.
     pub secrets: Vec<(SecretName, Served<'a>)>,
+}
+
+impl Setting<'_> {
+    /// Returns when the first of the values in it expires.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let dates = self.secrets.iter();
+        let dates = dates.filter_map(|(_, served)| served.version.expires_at);
+        dates.min()
+    }
 }
 
 /// Reads files, of which a later one wins, as does a later line.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::error::shown;
 use crate::name::{EnvironmentName, SecretName};
+use crate::timestamp::Timestamp;
 use crate::ui::{Report, table};
 use crate::vault::selection::Chosen;
 
@@ -21,6 +22,7 @@ struct Line<'a> {
     secret: Option<&'a SecretName>,
     environment: Option<&'a EnvironmentName>,
     version: Option<u32>,
+    expires_at: Option<Timestamp>,
     file: bool,
     inherited: bool,
     env_file: Option<String>,
@@ -34,6 +36,7 @@ impl<'a> Plan<'a> {
             secret: secret.env_file.is_none().then_some(secret.name),
             environment: secret.env_file.is_none().then_some(secret.environment),
             version: secret.env_file.is_none().then_some(secret.version),
+            expires_at: secret.expires_at,
             file: secret.is_file,
             inherited: false,
             env_file: secret.env_file.map(shown),
@@ -43,6 +46,7 @@ impl<'a> Plan<'a> {
             secret: None,
             environment: None,
             version: None,
+            expires_at: None,
             file: false,
             inherited: true,
             env_file: None,
@@ -69,11 +73,13 @@ impl Report for Plan<'_> {
                     .to_owned(),
                 line.version
                     .map_or_else(String::new, |version| version.to_string()),
+                line.expires_at
+                    .map_or_else(String::new, |at| at.to_string()),
             ]
         });
         table::write(
             out,
-            &["VARIABLE", "SECRET", "ENVIRONMENT", "VERSION"],
+            &["VARIABLE", "SECRET", "ENVIRONMENT", "VERSION", "EXPIRES"],
             rows.collect(),
         )
     }
