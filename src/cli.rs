@@ -611,9 +611,17 @@ fn shown_option(argument: &str) -> String {
     let is_placeholder = argument.starts_with('<') || argument.starts_with('[');
     match name.strip_prefix('-') {
         Some(rest) if looks_like_one(rest) => format!("`{name}`"),
-        None if is_placeholder => format!("`{}`", argument.trim_matches(['<', '>', '[', ']', '.'])),
+        None if is_placeholder => format!("`{}`", within(argument)),
         _ => "an argument".to_owned(),
     }
+}
+
+/// Returns what is between the brackets that clap puts around a placeholder, which may
+/// have some of its own.
+fn within(placeholder: &str) -> &str {
+    let one = placeholder.trim_end_matches('.');
+    let between = |open, close| one.strip_prefix(open)?.strip_suffix(close);
+    between('<', '>').or(between('[', ']')).unwrap_or(one)
 }
 
 /// Writes help where it belongs.

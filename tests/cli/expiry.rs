@@ -121,6 +121,11 @@ fn a_date_that_is_past_is_refused_before_anything_is_asked() {
     keyvault: hint: run `keyvault expire --help`
     [exit 2]
     ");
+    // Its brackets are not taken for those around it.
+    sandbox
+        .refused(&["expire", "90d", "A"])
+        .exits(2)
+        .says("error: `NAME[@N]` has a value");
     sandbox.refused(&["expire", "C", "90d"]).exits(3);
     sandbox.run(&["revoke", "A"]).succeeds();
     sandbox.refused(&["expire", "A", "90d"]).exits(5);
