@@ -6,9 +6,10 @@ use anyhow::Result;
 
 use crate::commands::options::lifetime::{tell_destroyed, until};
 use crate::context::Context;
-use crate::name::SecretName;
+use crate::name::{NameRule, SecretName};
 use crate::ui::Report;
 use crate::vault::rollback::RolledBack;
+use crate::vault::secret::{SecretReference, VersionNumber, VersionSelector};
 
 /// Give a secret a value that it had before
 ///
@@ -18,11 +19,29 @@ use crate::vault::rollback::RolledBack;
 #[derive(clap::Args)]
 pub struct RollbackArgs {
     /// Name of the secret
+    #[arg(value_parser = name_alone)]
     name: SecretName,
 
     /// The version to go back to [default: the newest previous one that has its value]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    to: Option<u32>,
+    #[arg(long, value_name = "N")]
+    to: Option<VersionNumber>,
+}
+
+/// Takes a name, and says where its version goes if one stands behind it.
+fn name_alone(text: &str) -> Result<SecretName, String> {
+    match text.parse() {
+        Ok(SecretReference {
+            name,
+            version: None,
+        }) => Ok(name),
+        Ok(SecretReference {
+            name,
+            version: Some(VersionSelector::Number(number)),
+        }) => Err(format!(
+            "the version to go back to is said by `--to`, as in `keyvault rollback {name} --to {number}`"
+        )),
+        _ => text.parse().map_err(|rule: NameRule| rule.to_string()),
+    }
 }
 
 /// Runs the command.
@@ -34,7 +53,7 @@ pub fn run(args: &RollbackArgs, cx: &Context) -> Result<()> {
     let store = cx.store()?;
     let environment = cx.environment(&store)?;
     let rolled_back = cx.edit(&store, &environment, |environment, author| {
-        environment.roll_back(&args.name, args.to, cx.now(), author)
+        environment.roll_back(&args.name, args.to.map(|to| to.0), cx.now(), author)
     })?;
     Ok(cx.ui.outcome(&rolled_back)?)
 }

@@ -301,6 +301,25 @@ impl fmt::Display for VersionSelector {
     }
 }
 
+/// The number of a version as a person writes it: as `history` shows it, and in no
+/// other form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionNumber(pub u32);
+
+impl FromStr for VersionNumber {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What parses and has no other first letter has no sign and no zero in front.
+        let first = text.bytes().next();
+        let is_plain = first.is_some_and(|byte| matches!(byte, b'1'..=b'9'));
+        let number = text.parse().ok().filter(|_| is_plain);
+        number
+            .map(Self)
+            .ok_or("a version is a number from 1 on, as `keyvault history` shows it")
+    }
+}
+
 /// A secret as the command line names it: `NAME`, `NAME@3`, `NAME@previous`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretReference {
@@ -327,8 +346,8 @@ impl FromStr for SecretReference {
             Some((name, "previous")) => (name, Some(VersionSelector::Previous)),
             Some((name, "pending")) => (name, Some(VersionSelector::Pending)),
             Some((name, number)) => {
-                let number = number.parse().map_err(|_| BadReference::Version)?;
-                (name, Some(VersionSelector::Number(number)))
+                let number: VersionNumber = number.parse().map_err(|_| BadReference::Version)?;
+                (name, Some(VersionSelector::Number(number.0)))
             }
         };
         let name = name.parse().map_err(BadReference::Name)?;
@@ -433,7 +452,9 @@ mod tests {
                 text
             );
         }
-        for bad in ["", "@", "A@", "A@-1", "A@latest", "A@1@2", "@1", "A-B@1"] {
+        for bad in [
+            "", "@", "A@", "A@-1", "A@+1", "A@01", "A@0", "A@latest", "A@1@2", "@1", "A-B@1",
+        ] {
             assert!(bad.parse::<SecretReference>().is_err(), "{bad}");
         }
     }

@@ -89,7 +89,22 @@ fn what_must_not_come_back_does_not() {
     keyvault: hint: run `keyvault list --env dev` to see its secrets
     [exit 3]
     ");
-    sandbox.refused(&["rollback", "A", "--to", "0"]).exits(2);
+    for number in ["0", "01", "+1", "x", "99999999999"] {
+        sandbox
+            .refused(&["rollback", "A", "--to", number])
+            .exits(2)
+            .says("`--to` has a value that does not fit: a version is a number from 1 on");
+    }
+    assert_snapshot!(sandbox.refused(&["rollback", "A@2"]), @"
+    --- stderr ---
+    keyvault: error: `NAME` has a value that does not fit: the version to go back to is said by `--to`, as in `keyvault rollback A --to 2`
+    keyvault: hint: run `keyvault rollback --help`
+    [exit 2]
+    ");
+    sandbox
+        .refused(&["rollback", "A-B"])
+        .exits(2)
+        .says("letters, digits");
     sandbox
         .run(&["policy", "A", "--keep-versions", "1"])
         .succeeds();
