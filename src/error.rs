@@ -228,6 +228,8 @@ pub enum Error {
         version: u32,
         environment: EnvironmentName,
         at: Timestamp,
+        /// The other secrets that were asked for with it and have expired, too.
+        others: Vec<SecretName>,
     },
     /// The record is kept and the value is not.
     Destroyed {
@@ -970,9 +972,12 @@ impl Error {
                     format!("run `keyvault rotate {name} --env {environment}` to give it a new value")
                 }),
             ),
-            Self::Expired { name, version, environment, at } => (
+            Self::Expired { name, version, environment, at, others } => (
                 Code::Refused,
-                format!("`{name}` in environment `{environment}` has expired (version {version}, at {at})"),
+                format!(
+                    "`{name}` in environment `{environment}` has expired (version {version}, at {at}){}",
+                    if others.is_empty() { String::new() } else { format!(", and so have {}", some_of(others)) }
+                ),
                 Some(format!("run `keyvault rotate {name} --env {environment}` to give it a new value, or `keyvault expire {name}@{version} 30d --env {environment}` if it is good for longer")),
             ),
             Self::Destroyed { name, version, environment } => (
@@ -1327,15 +1332,19 @@ impl std::error::Error for Error {}
 
 /// Says which names of the manifest an environment lacks.
 pub fn lacking(names: &[SecretName], environment: &EnvironmentName) -> String {
-    /// How many are named: as many as a line has room for.
+    let named = some_of(names);
+    format!("`.env.example` lists {named}, which environment `{environment}` lacks")
+}
+
+/// Names secrets, and counts those for which a line has no room.
+fn some_of(names: &[SecretName]) -> String {
     const NAMED: usize = 5;
     let named = names.iter().take(NAMED).map(|name| format!("`{name}`"));
     let named = named.collect::<Vec<_>>().join(", ");
-    let more = match names.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("`.env.example` lists {named}{more}, which environment `{environment}` lacks")
+    match names.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// One line for each place, as compilers have them, with the exit code and the hint

@@ -342,6 +342,14 @@ fn errors() -> Vec<Error> {
             version: 2,
             environment: dev(),
             at: "2026-11-22T12:00:00Z".parse().expect("a time"),
+            others: Vec::new(),
+        },
+        Error::Expired {
+            name: name(),
+            version: 2,
+            environment: dev(),
+            at: "2026-11-22T12:00:00Z".parse().expect("a time"),
+            others: vec!["A".parse().expect("a name"), "B".parse().expect("a name")],
         },
         Error::Destroyed {
             name: name(),
@@ -690,6 +698,8 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       5   `STRIPE_KEY` in environment `dev` is revoked (version 2)
           run `keyvault get STRIPE_KEY --env dev` for the current one
       5   `STRIPE_KEY` in environment `dev` has expired (version 2, at 2026-11-22T12:00:00Z)
+          run `keyvault rotate STRIPE_KEY --env dev` to give it a new value, or `keyvault expire STRIPE_KEY@2 30d --env dev` if it is good for longer
+      5   `STRIPE_KEY` in environment `dev` has expired (version 2, at 2026-11-22T12:00:00Z), and so have `A`, `B`
           run `keyvault rotate STRIPE_KEY --env dev` to give it a new value, or `keyvault expire STRIPE_KEY@2 30d --env dev` if it is good for longer
       5   the value of `STRIPE_KEY` version 2 in environment `dev` was destroyed; its record is kept
           run `keyvault get STRIPE_KEY --env dev` for the current one

@@ -259,6 +259,7 @@ impl Secret {
                 version: number,
                 environment,
                 at,
+                others: Vec::new(),
             });
         }
         let destroyed = || {

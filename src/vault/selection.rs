@@ -132,7 +132,9 @@ impl<'a> Selection<'a> {
     /// fit nothing; [`Error::Revoked`]; [`Error::Expired`]; [`Error::Usage`] where a
     /// variable is given twice, or a secret both given and left out.
     pub fn of(&self, layers: &'a Layers, serving: impl Into<Serving>) -> Result<Selected<'a>> {
-        self.choose(layers, serving.into(), true)
+        let serving = serving.into();
+        let chosen = self.choose(layers, serving, true);
+        chosen.map_err(|error| self.with_others(error, layers, serving, true))
     }
 
     /// Chooses those alone that are mapped.
@@ -141,7 +143,38 @@ impl<'a> Selection<'a> {
     ///
     /// As [`Selection::of`].
     pub fn of_maps(&self, layers: &'a Layers, serving: impl Into<Serving>) -> Result<Selected<'a>> {
-        self.choose(layers, serving.into(), false)
+        let serving = serving.into();
+        let chosen = self.choose(layers, serving, false);
+        chosen.map_err(|error| self.with_others(error, layers, serving, false))
+    }
+
+    /// Names in the error of one that has expired the others that have, so that nobody
+    /// has to come back for each.
+    fn with_others(
+        &self,
+        mut error: Error,
+        layers: &Layers,
+        serving: Serving,
+        also_unmapped: bool,
+    ) -> Error {
+        if let Error::Expired { name, others, .. } = &mut error {
+            let asked = layers.secrets().into_values().filter(|found| {
+                let given = self.maps.iter().chain(&self.files);
+                let mut given = given.map(|(_, secret)| *secret);
+                found.name != name
+                    && ((also_unmapped && self.wants(found)) || given.any(|of| of == found.name))
+            });
+            let expired = asked.filter(|found| {
+                let current = VersionSelector::Current;
+                let environment = &found.environment.name;
+                let served = found
+                    .secret
+                    .serve(found.name, current, environment, serving);
+                matches!(served, Err(Error::Expired { .. }))
+            });
+            *others = expired.map(|found| found.name.clone()).collect();
+        }
+        error
     }
 
     fn choose(

@@ -372,3 +372,32 @@ fn dates_are_told_where_values_are() {
     assert_eq!(plan["variables"][0]["expires_at"], PAST);
     assert!(plan["variables"][1]["expires_at"].is_null());
 }
+
+#[test]
+fn all_that_have_expired_are_named_at_once() {
+    let sandbox = Sandbox::with_secrets(&["A", "B", "C", "D"]);
+    for name in ["A", "C", "D"] {
+        date(&sandbox, name, PAST);
+    }
+
+    assert_snapshot!(sandbox.refused(&["exec", "--", "true"]), @"
+    --- stderr ---
+    keyvault: error: `A` in environment `dev` has expired (version 1, at 2020-01-01T00:00:00Z), and so have `C`, `D`
+    keyvault: hint: run `keyvault rotate A --env dev` to give it a new value, or `keyvault expire A@1 30d --env dev` if it is good for longer
+    [exit 125]
+    ");
+    let refused = |line: &[&str]| {
+        let refused = sandbox.refused(line);
+        let (_, named) = refused
+            .stderr
+            .split_once("2020-01-01T00:00:00Z)")
+            .expect("it");
+        named.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(refused(&["export"]), ", and so have `C`, `D`");
+    // Only of what was asked for.
+    assert_eq!(refused(&["export", "--except", "D"]), ", and so have `C`");
+    let mapped = ["exec", "--only", "B", "--map", "X=C,Y=A", "--", "true"];
+    assert_eq!(refused(&mapped), ", and so have `A`");
+    assert_eq!(refused(&["get", "A"]), "");
+}
