@@ -10,7 +10,7 @@
 //! What came to the format with the life of a secret is in the environment `life`, as the
 //! commands made it, and beside it in what a machine remembers: the pin of `life`, the
 //! audit log up to that save and a little further, two of three hooks that were accepted,
-//! and reminders of a day to come.
+//! reminders of a day to come, and a day on which the clock was right.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -332,6 +332,23 @@ fn a_hook_that_was_accepted_is_so_for_ever() {
     }
 
     assert_eq!(accepted(), [true, true, false]);
+}
+
+#[test]
+fn a_clock_that_keyvault_1_found_right_is_known_again() {
+    let sandbox = sandbox("identity").variable("KEYVAULT_ENV", "dev");
+    sandbox.run(&["policy", "--rotate-every", "1h"]).succeeds();
+    let due = ["rotate", "--due"];
+    // There is no hook that could do it, and no doubt.
+    sandbox.run(&due).exits(8);
+
+    let record = sandbox.pins().with_file_name("clock.json");
+    fs::copy(golden("clock.json"), record).expect("copied");
+
+    sandbox
+        .run(&due)
+        .exits(1)
+        .says("after it was last known to be right, at 2026-01-02T00:00:00Z");
 }
 
 #[test]
