@@ -22,6 +22,15 @@ impl Faked {
         })
     }
 
+    /// A project with a vault that was made at this time, so that nothing in it has seen
+    /// when the test really runs.
+    fn sandbox(&self, zone: &str, now: &str) -> Sandbox {
+        let sandbox = Sandbox::empty().variable("TZ", zone);
+        self.run(&sandbox, now, &["init", "--no-passphrase"])
+            .succeeds();
+        sandbox
+    }
+
     fn command(&self, sandbox: &Sandbox, now: &str, arguments: &[&str]) -> Command {
         let mut command = sandbox.other(&self.faketime);
         // It reads the time as one of the zone; what it starts may be in another.
@@ -200,7 +209,7 @@ fn days_have_24_hours_whatever_the_calendar_does() {
         ("UTC", "2027-02-28 12:00:00", "1d", "2027-03-01T12:00:00Z"),
         ("UTC", "2027-12-31 23:59:59", "1s", "2028-01-01T00:00:00Z"),
     ] {
-        let sandbox = Sandbox::new().variable("TZ", zone);
+        let sandbox = faked.sandbox(zone, now);
         let run = |arguments: &[&str]| faked.run(&sandbox, now, arguments).succeeds();
         let add = ["add", "A", "--expires", period, "--rotate-every", period];
         faked.run_with_stdin(&sandbox, now, &add).succeeds();
@@ -217,11 +226,10 @@ fn days_have_24_hours_whatever_the_calendar_does() {
 #[test]
 fn a_value_is_served_up_to_its_second_and_not_in_it() {
     let Some(faked) = Faked::find() else { return };
-    let sandbox = Sandbox::new().variable("TZ", "UTC");
+    let begin = "2027-12-31 00:00:00";
+    let sandbox = faked.sandbox("UTC", begin);
     let add = ["add", "A", "--expires", "2028-02-29"];
-    faked
-        .run_with_stdin(&sandbox, "2027-12-31 00:00:00", &add)
-        .succeeds();
+    faked.run_with_stdin(&sandbox, begin, &add).succeeds();
     let get = |now: &str| faked.run(&sandbox, now, &["get", "A"]);
 
     get("2028-02-28 23:59:59").succeeds().says_nothing();
@@ -282,10 +290,9 @@ fn a_clock_in_1970_is_named_and_not_believed() {
 #[test]
 fn a_timer_does_not_believe_a_clock_that_leapt() {
     let Some(faked) = Faked::find() else { return };
-    let sandbox = Sandbox::empty().variable("TZ", "UTC");
-    let run = |now: &str, arguments: &[&str]| faked.run(&sandbox, now, arguments);
     let start = "2027-01-01 12:00:00";
-    run(start, &["init", "--no-passphrase"]).succeeds();
+    let sandbox = faked.sandbox("UTC", start);
+    let run = |now: &str, arguments: &[&str]| faked.run(&sandbox, now, arguments);
     let add = ["add", "A", "--rotate-every", "100d"];
     faked.run_with_stdin(&sandbox, start, &add).succeeds();
     let hook = "echo made-up-$KEYVAULT_ROTATION_ID";
