@@ -18,7 +18,9 @@ const FINGERPRINT_SHOWN: usize = 12;
 
 /// Show the versions of a secret, the newest first, and never a value
 ///
-/// Versions with the same fingerprint have the same value. `get NAME@N` gives out an old
+/// Versions with the same fingerprint have the same value. It hides a random value, and not
+/// one that a person thought of: whoever has it and knows the vault's id can try guesses, so
+/// leave it out of what you show around. `get NAME@N` gives out an old
 /// one that is not destroyed, `rollback NAME --to N` brings it back into use.
 #[derive(clap::Args)]
 pub struct HistoryArgs {
