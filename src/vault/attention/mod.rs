@@ -1,7 +1,9 @@
 //! What needs somebody's attention in a vault. Values are looked at here and nowhere
 //! above: what is found says where and since when, and never what.
 
-mod looks;
+mod distinct;
+mod placeholder;
+mod stray_space;
 mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +19,7 @@ use crate::vault::Environment;
 use crate::vault::policy::{EXPIRES_SOON, Policy};
 use crate::vault::secret::{Secret, SecretVersion, VersionState};
 
-pub use looks::StraySpace;
+pub use stray_space::StraySpace;
 pub use uses::Uses;
 
 /// How long a rotation may be under way before it counts as interrupted: before, the
@@ -436,21 +438,21 @@ impl Found<'_> {
         };
         let bytes = value.expose();
         let since = Some(version.created_at);
-        if looks::is_placeholder(bytes) {
+        if placeholder::is_placeholder(self.name, bytes) {
             // Whether a placeholder is somewhere else, too, is no matter.
             attention.push(self.attention(Kind::Placeholder, version, since));
             return;
         }
-        if let Some(stray_space) = looks::stray_space(bytes) {
+        if let Some(stray_space) = stray_space::stray_space(bytes) {
             attention.push(Attention {
                 stray_space: Some(stray_space),
                 ..self.attention(Kind::Whitespace, version, since)
             });
         }
-        if kinds.contains(&Kind::Reused) && looks::may_be_told(self.name, bytes) {
+        if kinds.contains(&Kind::Reused) && distinct::may_be_told(self.name, bytes) {
             values.add(
                 Fingerprint::of(value, self.environment.vault.as_ref()),
-                looks::is_distinct(self.name, bytes),
+                distinct::is_distinct(self.name, bytes),
                 self.place(),
                 self.attention(Kind::Reused, version, since),
             );
@@ -518,6 +520,10 @@ impl Values {
             }
         })
     }
+}
+
+fn text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
 }
 
 #[cfg(test)]
