@@ -24,6 +24,9 @@ use crate::commands::exec::Mapping;
 use crate::context::{Context, SHELL_TO_COMPLETE};
 use crate::error::Error;
 use crate::name::{EnvironmentName, SecretName};
+use crate::store::audit_log::line::Outcome;
+use crate::vault::attention::Kind;
+use crate::vault::rotation::Step;
 use crate::vault::secret::SecretReference;
 use crate::vault::selection::NamePattern;
 
@@ -44,8 +47,8 @@ Install it:
 ///
 /// Beside commands and options it completes environments, and the names of secrets as
 /// long as the vault opens without a question: with an identity that has no
-/// passphrase or is unlocked. It never asks, and says nothing. Behind `exec` the
-/// program's own line is completed.
+/// passphrase or is unlocked. It never asks, and says nothing. Behind `exec`, and behind
+/// `--` of `hook set`, the program's own line is completed.
 #[derive(clap::Args)]
 #[command(after_help = INSTALL)]
 pub struct CompletionsArgs {
@@ -172,7 +175,9 @@ fn program_at(words: &[OsString], root: &Command) -> Option<usize> {
     while at <= last {
         let word = words[at].to_str().unwrap_or_default();
         if word == "--" && at < last {
-            return runs_program(command).then_some(at + 1);
+            let is_program =
+                runs_program(command) || command.get_positionals().any(Arg::is_last_set);
+            return is_program.then_some(at + 1);
         }
         if word.starts_with('-') {
             at += if takes_next(command, word) { 2 } else { 1 };
@@ -181,7 +186,9 @@ fn program_at(words: &[OsString], root: &Command) -> Option<usize> {
         if runs_program(command) {
             return Some(at);
         }
-        command = command.find_subcommand(word)?;
+        if command.has_subcommands() {
+            command = command.find_subcommand(word)?;
+        }
         at += 1;
     }
     None
@@ -263,6 +270,8 @@ enum Meant {
     Secret,
     Mapping,
     File,
+    /// One of a few words.
+    Word(Vec<&'static str>),
     Other,
 }
 
@@ -283,6 +292,17 @@ impl Meant {
             Self::Mapping
         } else if is(&[TypeId::of::<PathBuf>()]) {
             Self::File
+        } else if is(&[TypeId::of::<Kind>()]) {
+            Self::Word(Kind::ALL.iter().map(|kind| kind.as_str()).collect())
+        } else if is(&[TypeId::of::<Step>()]) {
+            Self::Word(Step::ALL.iter().map(|step| step.as_str()).collect())
+        } else if is(&[TypeId::of::<Outcome>()]) {
+            Self::Word(
+                Outcome::ALL
+                    .iter()
+                    .map(|outcome| outcome.as_str())
+                    .collect(),
+            )
         } else {
             Self::Other
         }
@@ -308,6 +328,7 @@ impl Names {
             Meant::Secret => arg.add(candidates(self.secrets.clone())),
             Meant::Mapping => arg.add(mappings(self.secrets.clone())),
             Meant::File if self.knows_files => arg.add(ArgValueCompleter::new(files)),
+            Meant::Word(words) => arg.add(candidates(texts(words))),
             Meant::File | Meant::Other => arg,
         });
         command.mut_subcommands(|command| self.add_to(command))

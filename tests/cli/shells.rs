@@ -53,6 +53,28 @@ fn each_place_is_completed_by_what_fits_there() {
         (&["completions", "f"], "fish"),
         (&["import", "--dr"], "--dry-run"),
         (&["--no"], "--no-input"),
+        (&["history", "S"], "STRIPE_KEY"),
+        (&["rollback", "S"], "STRIPE_KEY"),
+        (&["expire", "S"], "STRIPE_KEY"),
+        (&["policy", "S"], "STRIPE_KEY"),
+        (&["snooze", "S"], "STRIPE_KEY"),
+        (&["hook", "set", "S"], "STRIPE_KEY"),
+        (&["hook", "set", "OTHER", ""], "create verify revoke"),
+        (
+            &["hook", "set", "OTHER", "revoke", "--with", "S"],
+            "STRIPE_KEY",
+        ),
+        (&["hook", "show", "S"], "STRIPE_KEY"),
+        (&["hook", "remove", "OTHER", "c"], "create"),
+        (&["hook", "accept", "O"], "OTHER"),
+        (&["rotate", "--resume", "O"], "OTHER"),
+        (&["status", "--only", "ex"], "expired expiring"),
+        (
+            &["status", "--ignore", "due,w"],
+            "due,whitespace due,weak-identity",
+        ),
+        (&["audit", "--secret", "O"], "OTHER"),
+        (&["audit", "--outcome", "r"], "refused"),
         // What is to be new has no name yet.
         (&["add", "S"], ""),
         (&["env", "create", "p"], ""),
@@ -92,6 +114,13 @@ fn behind_exec_stands_the_line_of_a_program() {
             "\t6\n",
         ),
         (&["exec", "--keep-existing", "npm", ""], "\t3\n"),
+        (&["hook", "set", "A", "create", "--", ""], "\t6\n"),
+        (
+            &[
+                "hook", "set", "A", "create", "--with", "B", "--", "curl", "",
+            ],
+            "\t8\n",
+        ),
     ] {
         assert_eq!(complete(&sandbox, words).text(), wanted, "{words:?}");
     }
