@@ -1287,7 +1287,16 @@ impl Error {
                 version,
                 environment,
             } => (vec![environment.clone()], vec![format!("{name}@{version}")]),
+            Self::HookFailed(failed) => (
+                vec![failed.environment.clone()],
+                vec![failed.name.to_string()],
+            ),
             Self::RevokedValue {
+                name, environment, ..
+            }
+            | Self::HookNotAccepted { name, environment }
+            | Self::NoCreateHook { name, environment }
+            | Self::RotationOvertaken {
                 name, environment, ..
             }
             | Self::NoSecret {

@@ -92,7 +92,7 @@ impl Provider {
         fs::write(self.place().join(format!("fail-{step}")), first).expect("written");
     }
 
-    fn is_well(&self, step: &str) {
+    pub fn is_well(&self, step: &str) {
         fs::remove_file(self.place().join(format!("fail-{step}"))).expect("removed");
     }
 
@@ -152,6 +152,19 @@ fn without_times_in(text: &str) -> String {
         }
     });
     words.collect()
+}
+
+#[test]
+fn a_hook_that_fails_is_in_the_log_with_its_secret() {
+    let provider = Provider::new();
+    provider.fails("create", "");
+    provider.sandbox.run(&["rotate", "A"]).exits(1);
+    let failed = ["audit", "--secret", "A", "--outcome", "failed", "--json"];
+    let json = provider.sandbox.run(&failed).succeeds().json();
+    let lines = json["lines"].as_array().expect("a list");
+    assert_eq!(lines.len(), 1, "{json}");
+    assert_eq!(lines[0]["error"], "hook-failed");
+    assert_eq!(lines[0]["environments"], json!(["dev"]));
 }
 
 #[test]
