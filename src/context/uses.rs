@@ -3,16 +3,14 @@
 use crate::context::Context;
 use crate::error::Result;
 use crate::store::VaultStore;
-use crate::store::audit_log::line::{Line, Outcome};
+use crate::store::audit_log::report::is_read;
 use crate::vault::attention::Uses;
 use crate::vault::clock::Clock;
 
-/// The subcommands that give values out.
-const READING: [&str; 5] = ["get", "exec", "export", "render", "shell"];
-
 impl Context {
     /// Reads from the audit log when each secret was given out last; nothing where there
-    /// is no log. Lines that do not read are passed over: they are for `audit verify`.
+    /// is no log. The chain is not proved, and lines that do not read are passed over: both
+    /// are for `audit verify`, and what comes of this is a question to a person.
     ///
     /// # Errors
     ///
@@ -42,10 +40,4 @@ impl Context {
         }
         Ok(uses)
     }
-}
-
-/// Tells whether a line is of values that were given out.
-fn is_read(line: &Line) -> bool {
-    let command = line.command.split(' ').next().unwrap_or_default();
-    line.outcome == Outcome::Ok && READING.contains(&command)
 }
