@@ -36,7 +36,8 @@ use crate::vault::attention::{self, Attention, Kind, Place, Rotating, Surroundin
 /// - lingering: a replaced value whose time to be given back and destroyed is past
 /// - reused: the same value under another name, or in another environment
 /// - whitespace: a value with a blank, a line end or an invisible character too many
-/// - unused: not used on this machine for 90 days
+/// - unused: not used on this machine for 90 days, by its audit log, which is taken as it
+///   is (`audit verify` proves it), and by no hook; others may use it elsewhere
 /// - weak-identity: your identity's file has no passphrase
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::forge::resigned;
+use crate::rotation::Provider;
 use crate::sandbox::{CANARY, PASSPHRASE, Sandbox, Transcript};
 use crate::terminal::Terminal;
 
@@ -155,7 +156,7 @@ fn one_of_each_problem_is_shown_the_worst_first() {
     due            SIGNING_KEY     dev          due since 12d (every 90d)
                    keyvault rotate SIGNING_KEY --env dev
     lingering      OLD_KEY         dev          version 1 overdue since 2d
-                   keyvault rotate --due --env dev
+                   keyvault rotate OLD_KEY --resume --env dev
     reused         SHARED_KEY      dev          same value as in prod
                    keyvault rotate SHARED_KEY --env dev
     whitespace     WEBHOOK_SECRET  dev          white space at the end
@@ -239,7 +240,7 @@ fn one_of_each_problem_in_json() {
           "created_at": "[time]",
           "environment": "dev",
           "kind": "lingering",
-          "mend": "keyvault rotate --due --env dev",
+          "mend": "keyvault rotate OLD_KEY --resume --env dev",
           "name": "OLD_KEY",
           "since": "[time]",
           "version": 1
@@ -560,6 +561,67 @@ fn a_rotation_that_began_just_now_is_a_note() {
 }
 
 #[test]
+fn what_mends_can_be_pasted_and_does_it() {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    let told = || {
+        let json = sandbox
+            .run(&["status", NOT_THE_IDENTITY, "--json", "-q"])
+            .exits(8)
+            .json();
+        let attention = json["attention"].as_array().expect("a list").clone();
+        let lines = attention.iter().map(|line| {
+            let [kind, mend] = ["kind", "mend"].map(|field| line[field].as_str().expect("text"));
+            format!("{kind}: {mend}")
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let mend = ["rotate", "A", "--resume", "--env", "dev"];
+
+    // The rotation that gives it a new value does not get on: another cannot begin.
+    provider.fails("verify", "");
+    sandbox.run(&["rotate", "A"]).exits(1);
+    forge(sandbox, "dev", |document| {
+        let secret = &mut document["secrets"]["A"];
+        secret["rotation"]["started_at"] = json!(days_ago(1));
+        secret["versions"][0]["expires_at"] = json!(days_ago(2));
+    });
+    assert_eq!(
+        told(),
+        [
+            "expired: keyvault rotate A --resume --env dev",
+            "interrupted: keyvault rotate A --resume --env dev",
+        ]
+    );
+    provider.is_well("verify");
+    sandbox.run(&mend).succeeds();
+    sandbox.run(&["status", NOT_THE_IDENTITY]).succeeds();
+
+    // What is done about one secret is done about no other.
+    sandbox.add("B", "made-up");
+    sandbox
+        .run(&["hook", "set", "B", "create", "--", "echo", "made-up too"])
+        .succeeds();
+    forge(sandbox, "dev", |document| {
+        let secrets = &mut document["secrets"];
+        secrets["A"]["versions"][0]["retire_at"] = json!(days_ago(1));
+        secrets["B"]["rotate_every"] = json!("90d");
+        secrets["B"]["versions"][0]["created_at"] = json!(days_ago(100));
+    });
+    assert_eq!(
+        told(),
+        [
+            "due: keyvault rotate B --env dev",
+            "lingering: keyvault rotate A --resume --env dev",
+        ]
+    );
+    sandbox.run(&mend).succeeds();
+    assert_eq!(told(), ["due: keyvault rotate B --env dev"]);
+    sandbox.run(&["rotate", "B", "--env", "dev"]).succeeds();
+    sandbox.run(&["status", NOT_THE_IDENTITY]).succeeds();
+}
+
+#[test]
 fn commands_are_told_as_this_one_was_typed() {
     let sandbox = Sandbox::new();
     sandbox.add("A", "changeme");
@@ -600,7 +662,7 @@ fn on_a_terminal_there_are_colours_and_bars() {
     ^[33mdue^[0m            SIGNING_KEY     dev          ^[33m██████████^[0m  due since 12d (every 90d)
                    ^[2mkeyvault rotate SIGNING_KEY --env dev^[0m
     ^[33mlingering^[0m      OLD_KEY         dev                      version 1 overdue since 2d
-                   ^[2mkeyvault rotate --due --env dev^[0m
+                   ^[2mkeyvault rotate OLD_KEY --resume --env dev^[0m
     ^[33mreused^[0m         SHARED_KEY      dev                      same value as in prod
                    ^[2mkeyvault rotate SHARED_KEY --env dev^[0m
     ^[36mwhitespace^[0m     WEBHOOK_SECRET  dev                      white space at the end

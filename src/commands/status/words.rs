@@ -15,12 +15,13 @@ pub fn mend(cx: &Context, attention: &Attention) -> String {
         return cx.mend_of_identity();
     };
     let words = match attention.kind {
-        Kind::Interrupted => format!("rotate {name} --resume"),
-        Kind::Lingering => "rotate --due".to_owned(),
-        // It was there, and was revoked.
         Kind::Missing if attention.version.is_none() => format!("add {name}"),
         // It asks first: somebody else may use it.
         Kind::Unused => format!("remove {name}"),
+        // It does what is owed as well, and of this secret alone.
+        Kind::Interrupted | Kind::Lingering => format!("rotate {name} --resume"),
+        // No other can begin.
+        _ if attention.is_rotating => format!("rotate {name} --resume"),
         _ => format!("rotate {name}"),
     };
     let command = cx

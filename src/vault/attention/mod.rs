@@ -17,6 +17,7 @@ use crate::seal::digest::Fingerprint;
 use crate::timestamp::{Period, Timestamp};
 use crate::vault::Environment;
 use crate::vault::policy::{EXPIRES_SOON, Policy};
+use crate::vault::rotation::{Stage, Step};
 use crate::vault::secret::{Secret, SecretVersion, VersionState};
 
 pub use stray_space::StraySpace;
@@ -186,6 +187,9 @@ pub struct Attention {
     /// Until when it is not to be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snoozed_until: Option<Timestamp>,
+    /// Whether a rotation is under way, so that no other can begin.
+    #[serde(skip)]
+    pub is_rotating: bool,
 }
 
 /// Where a secret is.
@@ -237,11 +241,13 @@ pub fn of(
     let mut outlook = Outlook::default();
     let mut values = Values::default();
     for environment in environments {
+        let needed = needed_by_hooks(environment);
         for (name, secret) in &environment.secrets {
             let found = Found {
                 environment,
                 name,
                 secret,
+                is_needed: needed.contains(name),
                 now,
             };
             let attention = found.by_dates().chain(found.by_use(surroundings.uses));
@@ -284,9 +290,26 @@ fn lacking<'a>(
             name: Some(name.clone()),
             environment: Some(wanted.clone()),
             version: secret.map(|secret| secret.representative().number),
+            is_rotating: secret.is_some_and(is_rotating),
             ..Attention::without_secret(Kind::Missing)
         }
     })
+}
+
+/// Returns the secrets that hooks get beside their own: whoever removed one would find
+/// out when a rotation is due.
+fn needed_by_hooks(environment: &Environment) -> BTreeSet<&SecretName> {
+    let secrets = environment.secrets.values();
+    let hooks = secrets.flat_map(|secret| {
+        Step::ALL
+            .into_iter()
+            .filter_map(|step| secret.hooks.of(step))
+    });
+    hooks.flat_map(|hook| &hook.with).collect()
+}
+
+fn is_rotating(secret: &Secret) -> bool {
+    secret.stage() != Stage::Idle
 }
 
 impl Attention {
@@ -306,6 +329,7 @@ impl Attention {
             stray_space: None,
             last_used: None,
             snoozed_until: None,
+            is_rotating: false,
         }
     }
 
@@ -327,6 +351,8 @@ struct Found<'a> {
     environment: &'a Environment,
     name: &'a SecretName,
     secret: &'a Secret,
+    /// Whether a hook gets it.
+    is_needed: bool,
     now: Timestamp,
 }
 
@@ -364,6 +390,7 @@ impl Found<'_> {
             due_at,
             rotate_every: due_at.and(self.policy().rotate_every),
             snoozed_until: self.snoozed_until().filter(|_| !kind.cannot_wait()),
+            is_rotating: is_rotating(self.secret),
             ..Attention::without_secret(kind)
         }
     }
@@ -461,7 +488,7 @@ impl Found<'_> {
 
     /// Not used for long. What is not known for so long may have been used before.
     fn by_use(&self, uses: Option<&Uses>) -> Option<Attention> {
-        let (uses, version) = (uses?, self.secret.current()?);
+        let (uses, version) = (uses.filter(|_| !self.is_needed)?, self.secret.current()?);
         let last_used = uses.last(&self.environment.name, self.name);
         let oldest = self.secret.versions.first()?.created_at;
         let since = last_used.unwrap_or_else(|| oldest.max(uses.since));
@@ -532,7 +559,7 @@ mod tests {
     use crate::seal::identity::Identity;
     use crate::secret_value::SecretValue;
     use crate::vault::roster::Member;
-    use crate::vault::rotation::{Retirement, Rotation, RotationId};
+    use crate::vault::rotation::{Hook, Retirement, Rotation, RotationId};
     use crate::vault::{Author, NewSecret, VaultId};
 
     /// When the tests' secrets are made, unless they say otherwise.
@@ -836,6 +863,21 @@ mod tests {
         assert_eq!(
             unused("2026-01-01T00:00:00Z", Some("2026-11-01T00:00:00Z")),
             []
+        );
+        // A hook gets it.
+        let mut dev = environment("dev", &[("A", "made-up value"), ("B", "made-up other")]);
+        secret(&mut dev, "B").hooks.revoke = Some(Hook {
+            command: vec!["true".parse().expect("a word")],
+            with: vec!["A".parse().expect("a name")],
+            timeout: None,
+        });
+        let surroundings = Surroundings {
+            uses: Some(&Uses::known_since(at("2026-01-01T00:00:00Z"))),
+            ..Surroundings::default()
+        };
+        assert_eq!(
+            shown(&found(&[dev], &surroundings).attention),
+            ["unused B dev"]
         );
         // The log is younger than that.
         assert_eq!(unused("2026-10-01T00:00:00Z", None), []);
