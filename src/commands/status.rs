@@ -86,9 +86,15 @@ pub fn run(args: &StatusArgs, cx: &Context) -> Result<Code> {
     } else {
         None
     };
+    let mut damage = overview.damage.map(anyhow::Error::from);
     let surroundings = Surroundings {
         lacking: if kinds.contains(&Kind::Missing) {
-            lacking(cx, &store, &overview.environments)?
+            // Said at the end as well.
+            let found = lacking(cx, &store, &overview.environments);
+            found.unwrap_or_else(|error| {
+                damage.get_or_insert(error);
+                Vec::new()
+            })
         } else {
             Vec::new()
         },
@@ -125,9 +131,9 @@ pub fn run(args: &StatusArgs, cx: &Context) -> Result<Code> {
             .collect(),
     };
     cx.ui.answer(&status)?;
-    status.notes(cx, args.all);
-    if let Some(damage) = overview.damage {
-        return Err(damage.into());
+    status.notes(cx, args.all, damage.is_none());
+    if let Some(damage) = damage {
+        return Err(damage);
     }
     Ok(if status.needs == 0 {
         Code::Ok
@@ -204,8 +210,8 @@ struct Line {
 }
 
 impl Status<'_> {
-    /// Says what is beside the list.
-    fn notes(&self, cx: &Context, all: bool) {
+    /// Says what is beside the list. Nothing is in order where not all could be looked at.
+    fn notes(&self, cx: &Context, all: bool, is_whole: bool) {
         for name in self.closed {
             cx.ui.note(&format!(
                 "environment `{name}` was not looked at: this identity is not a member of it"
@@ -232,7 +238,9 @@ impl Status<'_> {
             ));
         }
         if self.needs == 0 {
-            cx.ui.note("nothing needs attention");
+            if is_whole {
+                cx.ui.note("nothing needs attention");
+            }
         } else {
             let needs = if self.needs == 1 {
                 "1 thing needs".to_owned()

@@ -13,8 +13,8 @@ pub struct Overview {
     pub environments: Vec<Environment>,
     /// Those that this identity is no member of.
     pub closed: Vec<EnvironmentName>,
-    /// What kept the first of the others from being believed: said at the end, so that
-    /// one bad file does not hide what is in the good ones.
+    /// What kept the first of the others from being read or believed: said at the end, so
+    /// that one bad file does not hide what is in the good ones.
     pub damage: Option<Error>,
 }
 
@@ -46,8 +46,11 @@ impl Context {
                     overview.closed.push(name);
                     closed.get_or_insert(error);
                 }
-                Err(error) if error.code() == Code::Untrusted => {
-                    overview.damage.get_or_insert(error);
+                Err(error) if error.code() == Code::Untrusted || is_io(&error) => {
+                    match &overview.damage {
+                        None => overview.damage = Some(error),
+                        Some(_) => self.ui.warn(&error.to_string()),
+                    }
                 }
                 Err(error) => return Err(error),
             }
@@ -61,4 +64,8 @@ impl Context {
         }
         Ok(overview)
     }
+}
+
+fn is_io(error: &Error) -> bool {
+    matches!(error.inner(), Error::Io { .. })
 }

@@ -484,6 +484,35 @@ fn one_damaged_file_does_not_hide_what_is_in_the_others() {
 }
 
 #[test]
+fn nothing_is_in_order_where_not_all_can_be_read() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    fs::write(sandbox.vault().join("prod.age"), "made-up bytes").expect("written");
+    fs::create_dir(sandbox.vault().join("test.age")).expect("made");
+    assert_snapshot!(sandbox.run(&["status", NOT_THE_IDENTITY]), @"
+    --- stderr ---
+    keyvault: warning: `[sandbox]/project/.keyvault/test.age` is not a regular file
+    keyvault: error: `[sandbox]/project/.keyvault/prod.age` is not an age file
+    keyvault: hint: it was not touched; restore it from git or a backup
+    [exit 6]
+    ");
+    fs::remove_file(sandbox.vault().join("prod.age")).expect("removed");
+    fs::remove_dir(sandbox.vault().join("test.age")).expect("removed");
+    sandbox.add("B", "changeme");
+    fs::create_dir(sandbox.project().join(".env.example")).expect("made");
+    assert_snapshot!(sandbox.run(&["status", NOT_THE_IDENTITY]), @"
+    --- stdout ---
+    KIND         NAME  ENVIRONMENT  WHY
+    placeholder  B     dev          looks like a placeholder
+                 keyvault rotate B --env dev
+    --- stderr ---
+    keyvault: note: 2 secrets in 1 environment, 1 thing needs attention
+    keyvault: error: `[sandbox]/project/.env.example` is not a regular file
+    keyvault: hint: correct it, or write it anew with `keyvault export --example -o .env.example`
+    [exit 1]
+    ");
+}
+
+#[test]
 fn an_identity_without_a_passphrase_is_told_once() {
     let sandbox = Sandbox::with_secrets(&["A", "B"]);
     assert_snapshot!(sandbox.run(&["status"]), @"
