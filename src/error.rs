@@ -230,6 +230,7 @@ pub enum Error {
         at: Timestamp,
         /// The other secrets that were asked for with it and have expired, too.
         others: Vec<SecretName>,
+        renewal: Renewal,
     },
     /// The record is kept and the value is not.
     Destroyed {
@@ -392,6 +393,17 @@ pub struct FailedHook {
     pub is_interrupted: bool,
     /// What it was run for.
     pub errand: Errand,
+}
+
+/// How to come by a value in the place of one that has expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// By a new one.
+    Rotate,
+    /// By the one of a rotation that is under way: no other can begin.
+    Resume,
+    /// There is one: it was an old one that was asked for.
+    Current,
 }
 
 /// What a hook is run for, and so what is saved when it fails.
@@ -972,13 +984,17 @@ impl Error {
                     format!("run `keyvault rotate {name} --env {environment}` to give it a new value")
                 }),
             ),
-            Self::Expired { name, version, environment, at, others } => (
+            Self::Expired { name, version, environment, at, renewal, others } => (
                 Code::Refused,
                 format!(
                     "`{name}` in environment `{environment}` has expired (version {version}, at {at}){}",
                     if others.is_empty() { String::new() } else { format!(", and so have {}", some_of(others)) }
                 ),
-                Some(format!("run `keyvault rotate {name} --env {environment}` to give it a new value, or `keyvault expire {name}@{version} 30d --env {environment}` if it is good for longer")),
+                Some(format!("{}, or `keyvault expire {name}@{version} 30d --env {environment}` if it is good for longer", match renewal {
+                    Renewal::Rotate => format!("run `keyvault rotate {name} --env {environment}` to give it a new value"),
+                    Renewal::Resume => format!("run `keyvault rotate {name} --resume --env {environment}` to go on with its rotation"),
+                    Renewal::Current => format!("run `keyvault get {name} --env {environment}` for the current one"),
+                })),
             ),
             Self::Destroyed { name, version, environment } => (
                 Code::Refused,

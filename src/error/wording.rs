@@ -6,11 +6,23 @@ use std::path::PathBuf;
 
 use insta::assert_snapshot;
 
-use super::{Errand, Error, FailedHook, Fault, LogFault, Misfit, Origin, Surprise};
+use super::{Errand, Error, FailedHook, Fault, LogFault, Misfit, Origin, Renewal, Surprise};
 use crate::name::{EnvironmentName, MemberName, SecretName};
 
 fn name() -> SecretName {
     "STRIPE_KEY".parse().expect("a name")
+}
+
+fn expired(renewal: Renewal, others: &[&str]) -> Error {
+    let others = others.iter().map(|name| name.parse().expect("a name"));
+    Error::Expired {
+        name: name(),
+        version: 2,
+        environment: dev(),
+        at: "2026-11-22T12:00:00Z".parse().expect("a time"),
+        renewal,
+        others: others.collect(),
+    }
 }
 
 fn dev() -> EnvironmentName {
@@ -337,20 +349,10 @@ fn errors() -> Vec<Error> {
             reason: None,
             is_replaced: true,
         },
-        Error::Expired {
-            name: name(),
-            version: 2,
-            environment: dev(),
-            at: "2026-11-22T12:00:00Z".parse().expect("a time"),
-            others: Vec::new(),
-        },
-        Error::Expired {
-            name: name(),
-            version: 2,
-            environment: dev(),
-            at: "2026-11-22T12:00:00Z".parse().expect("a time"),
-            others: vec!["A".parse().expect("a name"), "B".parse().expect("a name")],
-        },
+        expired(Renewal::Rotate, &[]),
+        expired(Renewal::Rotate, &["A", "B"]),
+        expired(Renewal::Resume, &[]),
+        expired(Renewal::Current, &[]),
         Error::Destroyed {
             name: name(),
             version: 2,
@@ -701,6 +703,10 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           run `keyvault rotate STRIPE_KEY --env dev` to give it a new value, or `keyvault expire STRIPE_KEY@2 30d --env dev` if it is good for longer
       5   `STRIPE_KEY` in environment `dev` has expired (version 2, at 2026-11-22T12:00:00Z), and so have `A`, `B`
           run `keyvault rotate STRIPE_KEY --env dev` to give it a new value, or `keyvault expire STRIPE_KEY@2 30d --env dev` if it is good for longer
+      5   `STRIPE_KEY` in environment `dev` has expired (version 2, at 2026-11-22T12:00:00Z)
+          run `keyvault rotate STRIPE_KEY --resume --env dev` to go on with its rotation, or `keyvault expire STRIPE_KEY@2 30d --env dev` if it is good for longer
+      5   `STRIPE_KEY` in environment `dev` has expired (version 2, at 2026-11-22T12:00:00Z)
+          run `keyvault get STRIPE_KEY --env dev` for the current one, or `keyvault expire STRIPE_KEY@2 30d --env dev` if it is good for longer
       5   the value of `STRIPE_KEY` version 2 in environment `dev` was destroyed; its record is kept
           run `keyvault get STRIPE_KEY --env dev` for the current one
       5   this value for `STRIPE_KEY` was revoked before, as version 2 of `OLD_KEY` in environment `dev`, and is not taken again

@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Renewal, Result};
 use crate::name::{EnvironmentName, MemberName, NameRule, Remark, SecretName, Tag};
 use crate::seal::digest::Fingerprint;
 use crate::secret_value::SecretValue;
 use crate::timestamp::Timestamp;
 use crate::vault::Author;
 use crate::vault::policy::Policy;
-use crate::vault::rotation::{Hooks, Retirement, Rotation};
+use crate::vault::rotation::{Hooks, Retirement, Rotation, Stage};
 
 /// What a version is for, in the words of AWS Secrets Manager and Vault KV v2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,6 +210,19 @@ impl Secret {
         }
     }
 
+    /// Returns how to come by a value in the place of a version that has expired.
+    fn renewal(&self, expired: &SecretVersion, now: Timestamp) -> Renewal {
+        let is_served =
+            |current: &SecretVersion| current.number != expired.number && !current.is_expired(now);
+        if self.current().is_some_and(is_served) {
+            Renewal::Current
+        } else if self.stage() == Stage::Idle {
+            Renewal::Rotate
+        } else {
+            Renewal::Resume
+        }
+    }
+
     /// Returns the version that a selector means and the value that may be given
     /// out for it. The names are for the error.
     ///
@@ -260,6 +273,7 @@ impl Secret {
                 environment,
                 at,
                 others: Vec::new(),
+                renewal: self.renewal(version, serving.now),
             });
         }
         let destroyed = || {

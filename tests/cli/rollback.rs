@@ -56,7 +56,7 @@ fn what_must_not_come_back_does_not() {
     assert_snapshot!(sandbox.refused(&["rollback", "A", "--to", "1"]), @"
     --- stderr ---
     keyvault: error: `A` in environment `dev` has expired (version 1, at 2020-01-01T00:00:00Z)
-    keyvault: hint: run `keyvault rotate A --env dev` to give it a new value, or `keyvault expire A@1 30d --env dev` if it is good for longer
+    keyvault: hint: run `keyvault get A --env dev` for the current one, or `keyvault expire A@1 30d --env dev` if it is good for longer
     [exit 5]
     ");
     assert_snapshot!(sandbox.refused(&["rollback", "A", "--to", "2"]), @"

@@ -622,8 +622,14 @@ fn what_mends_can_be_pasted_and_does_it() {
             "interrupted: keyvault rotate A --resume --env dev",
         ]
     );
+    let refused = sandbox.run(&["get", "A"]).exits(5);
+    let hint = "run `keyvault rotate A --resume --env dev` to go on with its rotation, or";
+    assert!(refused.stderr.contains(hint), "{refused}");
     provider.is_well("verify");
     sandbox.run(&mend).succeeds();
+    let refused = sandbox.run(&["get", "A@1"]).exits(5);
+    let hint = "run `keyvault get A --env dev` for the current one, or";
+    assert!(refused.stderr.contains(hint), "{refused}");
     sandbox.run(&["status", NOT_THE_IDENTITY]).succeeds();
 
     // What is done about one secret is done about no other.
