@@ -1,27 +1,19 @@
 //! Numbers as a row of small bars.
 
-/// How bars are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bars {
-    /// By eighths of blocks (Unicode, U+2581 to U+2588).
-    Unicode,
-    /// By letters, for a terminal that has no more.
-    Ascii,
-    /// Not at all: as numbers, for who reads with a program.
-    Numbers,
-}
+use crate::ui::look::Blocks;
 
 /// The heights of a bar, from the lowest that is seen to the highest.
 const UNICODE: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const ASCII: [char; 8] = [':', '-', '=', '+', '*', 'o', 'O', '#'];
 
 /// Draws numbers side by side, each as high as its part of the highest of them. One
-/// alone is seen beside thousands, and none is told from one.
-pub fn row(numbers: &[u64], bars: Bars) -> String {
-    let (heights, nothing) = match bars {
-        Bars::Unicode => (UNICODE, '·'),
-        Bars::Ascii => (ASCII, '.'),
-        Bars::Numbers => {
+/// alone is seen beside thousands, and none is told from one. Where there are to be no
+/// bars they stay numbers, for who reads with a program.
+pub fn row(numbers: &[u64], blocks: Option<Blocks>) -> String {
+    let (heights, nothing) = match blocks {
+        Some(Blocks::Unicode) => (UNICODE, '·'),
+        Some(Blocks::Ascii) => (ASCII, '.'),
+        None => {
             let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
             return numbers.join(",");
         }
@@ -48,12 +40,12 @@ mod tests {
     #[test]
     fn a_bar_is_as_high_as_its_part() {
         let eight: Vec<u64> = (0..=8).collect();
-        assert_eq!(row(&eight, Bars::Unicode), "·▁▂▃▄▅▆▇█");
-        assert_eq!(row(&eight, Bars::Ascii), ".:-=+*oO#");
-        assert_eq!(row(&eight, Bars::Numbers), "0,1,2,3,4,5,6,7,8");
-        assert_eq!(row(&[0, 1, 9999, 10_000], Bars::Unicode), "·▁██");
-        assert_eq!(row(&[u64::MAX, 1, 0], Bars::Unicode), "█▁·");
-        assert_eq!(row(&[0, 0], Bars::Unicode), "··");
-        assert_eq!(row(&[], Bars::Ascii), "");
+        assert_eq!(row(&eight, Some(Blocks::Unicode)), "·▁▂▃▄▅▆▇█");
+        assert_eq!(row(&eight, Some(Blocks::Ascii)), ".:-=+*oO#");
+        assert_eq!(row(&eight, None), "0,1,2,3,4,5,6,7,8");
+        assert_eq!(row(&[0, 1, 9999, 10_000], Some(Blocks::Unicode)), "·▁██");
+        assert_eq!(row(&[u64::MAX, 1, 0], Some(Blocks::Unicode)), "█▁·");
+        assert_eq!(row(&[0, 0], Some(Blocks::Unicode)), "··");
+        assert_eq!(row(&[], Some(Blocks::Ascii)), "");
     }
 }

@@ -16,17 +16,17 @@ pub struct Look {
     /// Whether it may have colours.
     is_coloured: bool,
     /// What bars are drawn with; nothing where there are to be none.
-    blocks: Option<Blocks>,
+    pub blocks: Option<Blocks>,
     /// How wide it may be.
     pub columns: usize,
 }
 
 /// What bars are drawn with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Blocks {
-    /// Eighths of blocks (Unicode, U+2588 to U+258F).
+pub enum Blocks {
+    /// Eighths of blocks (Unicode, U+2581 to U+258F).
     Unicode,
-    /// `#` and `-`.
+    /// `#` and its like.
     Ascii,
 }
 

@@ -10,7 +10,8 @@ use crate::context::Context;
 use crate::store::audit_log::filter::Filter;
 use crate::store::audit_log::report::{self, AuditReport, Columns, Experience, brief};
 use crate::timestamp::{Past, Period};
-use crate::ui::chart::{self, Bars};
+use crate::ui::chart;
+use crate::ui::look::Look;
 use crate::ui::{Report, table};
 
 /// How far back it looks unless something else is said.
@@ -45,7 +46,7 @@ pub fn run(args: &ReportArgs, cx: &Context) -> Result<()> {
     tell(&report, cx);
     tell_unreadable(sieve.unreadable, cx);
     Ok(cx.ui.answer(&Answer {
-        bars: bars(cx),
+        look: cx.ui.look(cx.shows_unicode()),
         report,
     })?)
 }
@@ -82,20 +83,12 @@ fn tell(report: &AuditReport, cx: &Context) {
     }
 }
 
-fn bars(cx: &Context) -> Bars {
-    match (cx.ui.shows_answers(), cx.shows_unicode()) {
-        (false, _) => Bars::Numbers,
-        (true, false) => Bars::Ascii,
-        (true, true) => Bars::Unicode,
-    }
-}
-
 #[derive(Serialize)]
 struct Answer {
     #[serde(flatten)]
     report: AuditReport,
     #[serde(skip)]
-    bars: Bars,
+    look: Look,
 }
 
 impl Report for Answer {
@@ -144,7 +137,7 @@ impl Answer {
                 environments.join(","),
                 secret.reads.to_string(),
                 filled.iter().max().map_or_else(String::new, u64::to_string),
-                chart::row(&filled, self.bars),
+                chart::row(&filled, self.look.blocks),
             ]
         });
         let days = match columns.days_each {
