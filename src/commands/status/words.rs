@@ -138,6 +138,7 @@ mod tests {
                 stray_space: None,
                 last_used: None,
                 snoozed_until: None,
+                is_rotating: false,
             };
             let days = |seconds: u64| seconds / (24 * 60 * 60);
             let life = super::life(&attention, at("2026-11-21T00:00:00Z"));
