@@ -506,17 +506,21 @@ impl Stop {
             Some(ContextValue::Strings(texts)) => texts.first().cloned(),
             _ => None,
         };
-        let subcommand = self.subcommand();
-        let help = match &subcommand {
-            Some(name) => format!("run `keyvault {name} --help`"),
-            None => "run `keyvault --help`".to_owned(),
+        let path = self.subcommand_path();
+        let subcommand = path.first().cloned();
+        let help = match path.as_slice() {
+            [] => "run `keyvault --help`".to_owned(),
+            names => format!("run `keyvault {} --help`", names.join(" ")),
         };
         let argument = context(ContextKind::InvalidArg);
-        let option = argument
-            .as_deref()
-            .map_or("an argument".to_owned(), shown_option);
+        // An option of ours, or what stands for a name in our help.
+        let shown = |argument: Option<&str>| {
+            let shown = argument.and_then(|argument| placeholder(argument).or(typed(argument)));
+            shown.map_or("an argument".to_owned(), |shown| format!("`{shown}`"))
+        };
+        let option = shown(argument.as_deref());
         let suggested = context(ContextKind::SuggestedArg)
-            .or_else(|| closest_subcommand(&context(ContextKind::InvalidSubcommand)?));
+            .or_else(|| closest_subcommand(&path, &context(ContextKind::InvalidSubcommand)?));
         let mut hint = suggested.map_or(help.clone(), |suggested| {
             format!("did you mean `{suggested}`?")
         });
@@ -527,7 +531,14 @@ impl Stop {
                 {
                     hint = "for JSON, pass `--json`".to_owned();
                 }
-                format!("{option} is not known here")
+                let typed = argument.as_deref().and_then(typed);
+                if typed.is_none() && path == ["hook", "set"] {
+                    hint = "write the command behind `--`, as in `keyvault hook set NAME create -- CMD`".to_owned();
+                }
+                match typed {
+                    Some(option) => format!("`{option}` is not known here"),
+                    None => "an argument is not known here".to_owned(),
+                }
             }
             ErrorKind::InvalidSubcommand => "there is no such command".to_owned(),
             ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
@@ -539,7 +550,10 @@ impl Stop {
                 )
             }
             ErrorKind::MissingRequiredArgument => format!("{option} is missing"),
-            ErrorKind::ArgumentConflict => format!("{option} does not go with another one"),
+            ErrorKind::ArgumentConflict => {
+                let other = context(ContextKind::PriorArg);
+                format!("{option} does not go with {}", shown(other.as_deref()))
+            }
             ErrorKind::NoEquals => format!("{option} takes its value behind `=`"),
             ErrorKind::TooManyValues | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
                 format!("{option} has the wrong number of values")
@@ -570,58 +584,68 @@ impl Stop {
         Some(Error::ValueOnCommandLine { verb, name })
     }
 
-    /// Returns the subcommand that the line names, if it can be told.
-    fn subcommand(&self) -> Option<String> {
+    /// Returns the subcommand that the line names and the one below it, as far as that
+    /// can be told.
+    fn subcommand_path(&self) -> Vec<String> {
         let command = command().ignore_errors(true);
         let matches = command.try_get_matches_from(&self.arguments).ok();
-        let found = matches.and_then(|matches| matches.subcommand_name().map(str::to_owned));
-        // Behind an option that is not known, clap does not look.
-        let mut words = self
-            .arguments
-            .iter()
-            .skip(1)
-            .filter(|word| !is_option(word));
-        found.or_else(|| {
+        let mut path = Vec::new();
+        let mut matches = matches.as_ref();
+        while let Some((name, below)) = matches.and_then(ArgMatches::subcommand) {
+            path.push(name.to_owned());
+            matches = Some(below);
+        }
+        if path.is_empty() {
+            // Behind an option that is not known, clap does not look.
+            let mut words = self
+                .arguments
+                .iter()
+                .skip(1)
+                .filter(|word| !is_option(word));
             let all = Cli::command();
-            let word = words.next()?.to_str()?;
-            Some(all.find_subcommand(word)?.get_name().to_owned())
-        })
+            let word = words.next().and_then(|word| word.to_str());
+            let named = word.and_then(|word| all.find_subcommand(word));
+            path.extend(named.map(|command| command.get_name().to_owned()));
+        }
+        path
     }
 }
 
-fn closest_subcommand(text: &str) -> Option<String> {
-    let command = command();
-    let names = command
+/// Finds the subcommand that was meant, below the one that was named.
+fn closest_subcommand(path: &[String], text: &str) -> Option<String> {
+    let mut command = command();
+    if !path.is_empty() {
+        command.build();
+    }
+    let mut below = &command;
+    for name in path {
+        below = below.find_subcommand(name)?;
+    }
+    let names = below
         .get_subcommands()
         .flat_map(clap::Command::get_name_and_visible_aliases);
     let names: Vec<&str> = names.collect();
     closest(text, &names).map(|name| (*name).to_owned())
 }
 
-/// Writes the name of an option, or of a positional argument, as clap has it; and
-/// nothing that looks otherwise.
-fn shown_option(argument: &str) -> String {
+/// Returns the name of an option as it was typed; of whatever does not look like one,
+/// nothing.
+fn typed(argument: &str) -> Option<&str> {
     let name = argument.split(['=', ' ']).next().unwrap_or_default();
-    let looks_like_one = |name: &str| {
-        name.len() <= 24
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
-    };
-    let is_placeholder = argument.starts_with('<') || argument.starts_with('[');
-    match name.strip_prefix('-') {
-        Some(rest) if looks_like_one(rest) => format!("`{name}`"),
-        None if is_placeholder => format!("`{}`", within(argument)),
-        _ => "an argument".to_owned(),
-    }
+    let rest = name.strip_prefix('-')?;
+    let looks_like_one = rest.len() <= 24
+        && rest
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    looks_like_one.then_some(name)
 }
 
-/// Returns what is between the brackets that clap puts around a placeholder, which may
-/// have some of its own.
-fn within(placeholder: &str) -> &str {
-    let one = placeholder.trim_end_matches('.');
-    let between = |open, close| one.strip_prefix(open)?.strip_suffix(close);
-    between('<', '>').or(between('[', ']')).unwrap_or(one)
+/// Returns the name of a positional argument, which clap has as `<NAME>`, `[NAME]` or
+/// `<CMD>...`. Only for what clap itself says: what was typed may look so too.
+fn placeholder(argument: &str) -> Option<&str> {
+    let one = argument.trim_end_matches('.');
+    let inside = |from, to| one.strip_prefix(from)?.strip_suffix(to);
+    inside('<', '>').or_else(|| inside('[', ']'))
 }
 
 /// Writes help where it belongs.

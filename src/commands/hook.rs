@@ -39,7 +39,7 @@ enum HookCommand {
         name: SecretName,
 
         /// `create` makes a new value, `verify` tries it, `revoke` gives the old one back
-        #[arg(value_name = "create|verify|revoke")]
+        #[arg(value_name = "STEP")]
         step: Step,
 
         /// Other secrets that it gets as variables
@@ -64,8 +64,8 @@ enum HookCommand {
         /// Name of the secret
         name: SecretName,
 
-        /// Its step
-        #[arg(value_name = "create|verify|revoke")]
+        /// `create`, `verify` or `revoke`
+        #[arg(value_name = "STEP")]
         step: Step,
     },
     /// Let the hooks of a secret run on this machine, as they are now

@@ -99,8 +99,8 @@ fn what_makes_no_hook_is_refused() {
     let sandbox = Sandbox::with_secrets(&["A"]);
     assert_snapshot!(sandbox.refused(&["hook", "set", "A", "destroy", "--", "x"]), @"
     --- stderr ---
-    keyvault: error: `create|verify|revoke` has a value that does not fit: a step is `create`, `verify` or `revoke`
-    keyvault: hint: run `keyvault hook --help`
+    keyvault: error: `STEP` has a value that does not fit: a step is `create`, `verify` or `revoke`
+    keyvault: hint: run `keyvault hook set --help`
     [exit 2]
     ");
     assert_snapshot!(sandbox.refused(&["hook", "set", "A", "create", "--with", "MISSING", "--", "x"]), @"
@@ -112,7 +112,7 @@ fn what_makes_no_hook_is_refused() {
     assert_snapshot!(sandbox.refused(&["hook", "set", "A", "create", "--timeout", "0s", "--", "x"]), @"
     --- stderr ---
     keyvault: error: `--timeout` has a value that does not fit: a hook needs some time
-    keyvault: hint: run `keyvault hook --help`
+    keyvault: hint: run `keyvault hook set --help`
     [exit 2]
     ");
     sandbox.refused(&["hook", "set", "A", "create"]).exits(2);

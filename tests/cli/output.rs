@@ -162,6 +162,40 @@ fn a_line_that_does_not_parse_is_answered_and_not_repeated() {
     keyvault: hint: did you mean `get`?
     [exit 2]
     ");
+    assert_snapshot!(sandbox.run(&["audit", "list"]), @"
+    --- stderr ---
+    keyvault: error: there is no such command
+    keyvault: hint: run `keyvault audit --help`
+    [exit 2]
+    ");
+    assert_snapshot!(sandbox.run(&["hook", "sett", "A"]), @"
+    --- stderr ---
+    keyvault: error: there is no such command
+    keyvault: hint: did you mean `set`?
+    [exit 2]
+    ");
+    assert_snapshot!(sandbox.run(&["hook", "set", "A", "create", "true"]), @"
+    --- stderr ---
+    keyvault: error: an argument is not known here
+    keyvault: hint: write the command behind `--`, as in `keyvault hook set NAME create -- CMD`
+    [exit 2]
+    ");
+    assert_snapshot!(sandbox.run(&["rotate", "A", "--due"]), @"
+    --- stderr ---
+    keyvault: error: `NAME` does not go with `--due`
+    keyvault: hint: run `keyvault rotate --help`
+    [exit 2]
+    ");
+    assert_snapshot!(sandbox.run(&["revoke"]), @"
+    --- stderr ---
+    keyvault: error: `NAME[@N]` is missing
+    keyvault: hint: run `keyvault revoke --help`
+    [exit 2]
+    ");
+    for typed in ["<hunter2>", "[hunter2]", "-hunter2"] {
+        let run = sandbox.run(&["list", typed]);
+        assert!(!run.to_string().contains("hunter2"), "{run}");
+    }
     assert_snapshot!(sandbox.run(&["list", "-o", "json"]), @"
     --- stderr ---
     keyvault: error: `-o` is not known here
