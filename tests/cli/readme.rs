@@ -36,6 +36,12 @@ fn first_cells(section: &str) -> Vec<String> {
     cells.map(|cell| cell.replace('`', "")).collect()
 }
 
+/// The variables of keyvault that a text names.
+fn variables(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+    words.filter(|word| word.starts_with("KEYVAULT_")).collect()
+}
+
 #[test]
 fn try_it_does_what_it_says() {
     let readme = readme();
@@ -144,20 +150,96 @@ fn the_exit_codes_are_those_of_help() {
 fn the_variables_are_those_of_help() {
     let readme = readme();
     let help = Sandbox::empty().run(&["--help"]).text().to_owned();
-    let of = |text: &str| {
-        let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
-        let mut names: Vec<String> = words
-            .filter(|word| word.starts_with("KEYVAULT_"))
-            .map(str::to_owned)
-            .collect();
-        names.sort();
-        names.dedup();
-        names
-    };
 
     let cells = first_cells(section(&readme, "Files and variables")).join(" ");
 
-    assert_eq!(of(&cells), of(&help));
+    assert_eq!(variables(&cells), variables(&help));
+}
+
+#[test]
+fn the_variables_of_a_hook_are_those_of_its_help() {
+    let help = Sandbox::empty().run(&["hook", "--help"]).text().to_owned();
+    let readme = readme();
+    let section = readme.split("\n### Rotation by hooks\n").nth(1);
+    let section = section.and_then(|rest| rest.split("\n### ").next());
+    let given = section.expect("a section").lines();
+    let given = given.skip_while(|line| !line.starts_with("- It gets its secret"));
+    let given: Vec<&str> = given.take(2).collect();
+
+    assert_eq!(variables(&given.join(" ")), variables(&help));
+}
+
+#[test]
+fn each_place_on_the_disk_is_named() {
+    let sandbox = Sandbox::empty();
+    for line in [
+        &["init", "--no-passphrase"][..],
+        &["init", "--personal"],
+        &["add", "KEY", "--generate", "32", "--expires", "1d"],
+        &["exec", "--", "true"],
+        &[
+            "hook",
+            "set",
+            "KEY",
+            "create",
+            "--",
+            "od",
+            "-An",
+            "-N8",
+            "-tx8",
+            "/dev/urandom",
+        ],
+        &["rotate", "KEY"],
+        &["shell", "allow"],
+    ] {
+        sandbox.run(line).succeeds();
+    }
+    let readme = readme();
+    let table = section(&readme, "Files and variables");
+    let places = table.split('`').skip(1).step_by(2);
+    let named: BTreeSet<&str> = places.filter(|place| place.starts_with("~/.")).collect();
+
+    let mut found = BTreeSet::new();
+    for folder in [
+        ".config/keyvault",
+        ".local/share/keyvault",
+        ".local/state/keyvault",
+    ] {
+        for entry in fs::read_dir(sandbox.home().join(folder)).expect("listed") {
+            let entry = entry.expect("read");
+            let is_folder = entry.file_type().expect("known").is_dir();
+            let name = entry.file_name().into_string().expect("a text");
+            let end = if is_folder { "/" } else { "" };
+            found.insert(format!("~/{folder}/{name}{end}"));
+        }
+    }
+
+    let named: BTreeSet<String> = named.into_iter().map(str::to_owned).collect();
+    assert_eq!(found, named);
+}
+
+#[test]
+fn each_link_leads_somewhere() {
+    let readme = readme();
+    let headings = readme.lines().filter_map(|line| line.strip_prefix('#'));
+    let anchors: BTreeSet<String> = headings
+        .map(|heading| {
+            let heading = heading.trim_start_matches(['#', ' ']).to_lowercase();
+            let kept = heading.chars();
+            let kept = kept.filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+            kept.collect::<String>().replace(' ', "-")
+        })
+        .collect();
+    let links = readme.split("](").skip(1);
+    let links: Vec<&str> = links.filter_map(|rest| rest.split(')').next()).collect();
+    assert!(links.len() > 20, "they were not found");
+    for link in links.iter().filter(|link| !link.starts_with("https://")) {
+        let leads = match link.strip_prefix('#') {
+            Some(anchor) => anchors.contains(anchor),
+            None => Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists(),
+        };
+        assert!(leads, "`{link}` leads nowhere");
+    }
 }
 
 #[test]
