@@ -30,10 +30,18 @@ pub fn script(name: &str) -> PathBuf {
 
 /// Puts stand-ins for these tools before the others in `PATH`, which write down their
 /// arguments, and their environment where no value belongs there, and then are the tools.
-/// `None` if a tool is missing.
+/// `None` if a tool is missing. What a script waits for here is counted in requests, so
+/// its seconds are hundredths.
 pub fn recorded(sandbox: Sandbox, tools: &[&str]) -> Option<Sandbox> {
     let folder = sandbox.root().join("recorders");
     fs::create_dir(&folder).expect("made");
+    let stand_in = |name: &str, script: &str| {
+        let path = folder.join(name);
+        fs::write(&path, script).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+    };
+    let sleep = format!("#!/bin/sh\nexec '{}' 0.0\"$1\"\n", text(&tool("sleep")?));
+    stand_in("sleep", &sleep);
     for name in tools {
         let real = tool(name)?;
         // By its variables is how aws takes a key.
@@ -43,9 +51,7 @@ pub fn recorded(sandbox: Sandbox, tools: &[&str]) -> Option<Sandbox> {
             text(&folder.join("seen")),
             text(&real)
         );
-        let path = folder.join(name);
-        fs::write(&path, recorder).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+        stand_in(name, &recorder);
     }
     let path = std::env::var("PATH").expect("set");
     let path = format!("{}:{path}", text(&folder));
