@@ -80,12 +80,12 @@ fn page(command: &Command) -> (String, Vec<u8>) {
     (name, polished(&text).into_bytes())
 }
 
-/// Mends what the generator leaves: it fills what help has in lines, ends lines in
-/// blanks, and writes letters that roff knows by their number alone (groff_char(7)).
+/// Mends what the generator leaves: it fills what help has in lines and lists, ends lines
+/// in blanks, and writes letters that roff knows by their number alone (groff_char(7)).
 fn polished(page: &str) -> String {
     let page = page.replace(".br\n\n.br\n", ".sp\n");
     let mut out = String::with_capacity(page.len());
-    let mut is_verbatim = false;
+    let (mut is_verbatim, mut is_listed) = (false, false);
     for line in page.lines() {
         if line.starts_with(".SH") && std::mem::take(&mut is_verbatim) {
             out.push_str(".fi\n");
@@ -95,7 +95,19 @@ fn polished(page: &str) -> String {
             out.push_str(".SH NOTES\n.nf\n");
             continue;
         }
-        for letter in line.trim_end().chars() {
+        let mut line = line.trim_end();
+        if !is_verbatim && let Some(item) = line.strip_prefix("\\- ") {
+            // An item is a paragraph by itself.
+            let end = out.strip_suffix(".PP\n").map_or(out.len(), str::len);
+            out.truncate(end);
+            out.push_str(".IP \\- 2\n");
+            (line, is_listed) = (item, true);
+        }
+        is_listed &= !line.starts_with('.');
+        if is_listed {
+            line = line.trim_start();
+        }
+        for letter in line.chars() {
             match letter {
                 letter if letter.is_ascii() => out.push(letter),
                 other => out.push_str(&format!("\\[u{:04X}]", u32::from(other))),

@@ -277,6 +277,9 @@ fn manual_pages_are_written_for_everybody_to_read() {
     assert!(page.contains("KEYVAULT_IDENTITY_FILE"), "{page}");
     let exec = man.join("keyvault-env-create.1").metadata().expect("there");
     assert_eq!(exec.permissions().mode() & 0o777, 0o644);
+    // What help has in lines of its own is not run together.
+    let status = fs::read_to_string(man.join("keyvault-status.1")).expect("read");
+    assert!(status.contains("\n.IP \\- 2\ndue: "), "{status}");
     let Some(mandoc) = tool("mandoc") else { return };
     for entry in fs::read_dir(&man).expect("listed").flatten() {
         let path = entry.path();
