@@ -11,15 +11,17 @@
 //! | 1 | `name` `secret_value` `timestamp` `quote` | types that are valid by construction; how values are written for others |
 //! | 2 | `error` | what can go wrong, with words, hint and exit code |
 //! | 3 | `seal` | age envelopes, identities, signatures, digests |
-//! | 4 | `vault` `dotenv` `migration` `shell_code` `template` | environments, secrets, versions, rosters, the file format; the `.env` grammar; what a project with `.env` files has; what a shell is told; references in texts |
-//! | 5 | `store` `child` `hardening` `interchange` | files, locks, pins, the session's cache, the audit log; programs that are started; other tools' forms |
+//! | 4 | `vault` `dotenv` `migration` `shell_code` `template` | environments, secrets, versions and their life, rosters, the file format; the `.env` grammar; what a project with `.env` files has; what a shell is told; references in texts |
+//! | 5 | `store` `child` `hardening` `interchange` | files, locks, pins, accepted hooks, the session's cache, the audit log; programs that are started, hooks among them; other tools' forms |
 //! | 6 | `ui` | answers, news, prompts, last words |
-//! | 7 | `context` | where everything comes from; the only reader of `std::env` |
+//! | 7 | `context` | where everything comes from; the only reader of `std::env`; what takes more than one save, as a rotation |
 //! | 8 | `commands` | one file for each subcommand |
 //! | 9 | `cli` | the command line |
 //!
 //! Up to floor 4 nothing does I/O or reads a clock. Begin with `vault/mod.rs`,
-//! then one command, then its test.
+//! then one command, then its test. A rotation goes from `commands/rotate.rs` through
+//! `context/rotation.rs`, which saves each step and runs hooks between them, to the rules
+//! in `vault/rotation.rs`.
 
 mod child;
 mod cli;

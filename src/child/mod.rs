@@ -1,6 +1,6 @@
 //! Programs that are started: the one that `exec` becomes or stays with, those that
-//! `--verify` and `KEYVAULT_PASSPHRASE_COMMAND` name, hooks, and git, which is asked. The only place where a
-//! process is made.
+//! `--verify` and `KEYVAULT_PASSPHRASE_COMMAND` name, hooks, and git, which is asked. The
+//! only place where a process is made.
 
 pub mod clipboard;
 mod dangerous;

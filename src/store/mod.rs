@@ -1,4 +1,5 @@
-//! What is on disk: vaults, the identity, pins, and the session's cache.
+//! What is on disk: vaults, the identity, what this machine remembers (pins, accepted
+//! hooks, the audit log), and the session's cache.
 //!
 //! A [`VaultStore`] is a vault's folder. Reading takes no lock: a file is
 //! replaced as a whole, so whoever opened it reads one state to its end. A

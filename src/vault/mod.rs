@@ -4,6 +4,10 @@
 //! Nothing here touches a file or a clock. A vault is no type of its own: it is
 //! the [`VaultId`] that its environments share, because each environment is a
 //! file with members of its own and is read and written alone.
+//!
+//! What happens to a secret in the course of time is in modules of its own: dates in
+//! `expiry`, how often and how many in `policy`, steps in `rotation`, the way back in
+//! `rollback`, by which clock in `clock`, and who has to do something in `attention`.
 
 pub mod attention;
 pub mod clock;

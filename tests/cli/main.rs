@@ -1,6 +1,10 @@
 //! The program as its users meet it: every test runs the binary in a sandbox of
 //! its own. What is a rule of the vault, and not of its use, is tested beside it
 //! in `src/`.
+//!
+//! What tests use: `sandbox` and `terminal` run the program, `forge` and `rewrite` make
+//! vaults that it would not, `faults` breaks it at a system call, and `providers` are
+//! servers that hooks talk to.
 
 mod add;
 mod architecture;
