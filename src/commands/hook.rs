@@ -69,6 +69,9 @@ enum HookCommand {
         step: Step,
     },
     /// Let the hooks of a secret run on this machine, as they are now
+    ///
+    /// Their commands are shown first. Whatever of these changes later is asked about anew;
+    /// what changes in the script that one names is not noticed.
     Accept {
         /// Name of the secret
         name: SecretName,

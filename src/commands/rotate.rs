@@ -56,8 +56,9 @@ pub struct RotateArgs {
     #[arg(long, group = "way", conflicts_with_all = ["source", "grace", "verify", "expires", "rotate_every", "keep_versions"])]
     abort: bool,
 
-    /// Do all that is due in the environments that are meant, as cron does: what was
-    /// interrupted, secrets past their period, old values past their grace
+    /// Do all that is due in the environments that are meant, as for cron: what was
+    /// interrupted, secrets past their period, old values past their grace. Exit code 1 if
+    /// anything failed, 8 if something is left for a person
     #[arg(long, group = "way", conflicts_with_all = ["source", "grace", "verify", "expires", "rotate_every", "keep_versions", "no_hooks"])]
     due: bool,
 

@@ -190,6 +190,7 @@ fn each_place_on_the_disk_is_named() {
             "/dev/urandom",
         ],
         &["rotate", "KEY"],
+        &["rotate", "--due"],
         &["shell", "allow"],
     ] {
         sandbox.run(line).succeeds();
