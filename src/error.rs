@@ -784,7 +784,7 @@ impl Error {
             Self::HookNotAccepted { name, environment } => (
                 Code::Usage,
                 format!("the hooks of `{name}` in environment `{environment}` were not accepted on this machine, and there is no terminal to ask on"),
-                Some(format!("run `keyvault hook accept {name} --env {environment}` to see them and accept them")),
+                Some(format!("run `keyvault hook accept {name} --env {environment}` at a terminal, to see them and accept them")),
             ),
             Self::ClockDoubted { doubt } => (
                 Code::Other,

@@ -843,7 +843,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       2   `STRIPE_KEY` cannot be given to a hook: what is wrong with it
           leave it out of `--with`, or see `keyvault hook show STRIPE_KEY`; with `--no-hooks` no hook is run
       2   the hooks of `STRIPE_KEY` in environment `dev` were not accepted on this machine, and there is no terminal to ask on
-          run `keyvault hook accept STRIPE_KEY --env dev` to see them and accept them
+          run `keyvault hook accept STRIPE_KEY --env dev` at a terminal, to see them and accept them
       1   nothing is destroyed because its time has come: what is odd about the clock
           nothing was changed; set the clock, or pass `--yes` if it is right
       2   the rotation of `STRIPE_KEY` in environment `dev` has no new value, and there is no `create` hook to make one

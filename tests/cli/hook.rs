@@ -154,19 +154,19 @@ fn a_hook_that_is_new_here_is_not_run() {
     assert_snapshot!(sandbox.refused(&["rotate", "A"]), @"
     --- stderr ---
     keyvault: error: the hooks of `A` in environment `dev` were not accepted on this machine, and there is no terminal to ask on
-    keyvault: hint: run `keyvault hook accept A --env dev` to see them and accept them
+    keyvault: hint: run `keyvault hook accept A --env dev` at a terminal, to see them and accept them
     [exit 2]
     ");
     assert_snapshot!(sandbox.refused(&["revoke", "A"]), @"
     --- stderr ---
     keyvault: error: the hooks of `A` in environment `dev` were not accepted on this machine, and there is no terminal to ask on
-    keyvault: hint: run `keyvault hook accept A --env dev` to see them and accept them
+    keyvault: hint: run `keyvault hook accept A --env dev` at a terminal, to see them and accept them
     [exit 2]
     ");
     assert_snapshot!(sandbox.refused(&["hook", "accept", "A"]), @"
     --- stderr ---
     keyvault: error: the hooks of `A` in environment `dev` were not accepted on this machine, and there is no terminal to ask on
-    keyvault: hint: run `keyvault hook accept A --env dev` to see them and accept them
+    keyvault: hint: run `keyvault hook accept A --env dev` at a terminal, to see them and accept them
     [exit 2]
     ");
     let shown = sandbox.run(&["hook", "show", "--json"]).json();
