@@ -800,7 +800,7 @@ impl Error {
             Self::Unlogged { what } => (
                 Code::Other,
                 format!("`KEYVAULT_AUDIT=required`, and this cannot be written to the audit log: {what}"),
-                Some("nothing was given out or changed; make room for the log, or unset `KEYVAULT_AUDIT`".to_owned()),
+                Some("nothing was given out or saved; make room for the log, or unset `KEYVAULT_AUDIT`".to_owned()),
             ),
             Self::NoHome => (
                 Code::Other,
@@ -1285,6 +1285,9 @@ impl Error {
     /// Returns the environments and the secrets that it is about, these as `NAME` or
     /// `NAME@3`, as far as it tells.
     pub fn subject(&self) -> (Vec<EnvironmentName>, Vec<String>) {
+        let one = |environment: &EnvironmentName| vec![environment.clone()];
+        let all = |names: &[SecretName]| names.iter().map(ToString::to_string).collect();
+        // None is left to a wildcard: a new variant would tell nothing, and nobody would see.
         match self.inner() {
             Self::Revoked {
                 name,
@@ -1302,11 +1305,8 @@ impl Error {
                 name,
                 version,
                 environment,
-            } => (vec![environment.clone()], vec![format!("{name}@{version}")]),
-            Self::HookFailed(failed) => (
-                vec![failed.environment.clone()],
-                vec![failed.name.to_string()],
-            ),
+            } => (one(environment), vec![format!("{name}@{version}")]),
+            Self::HookFailed(failed) => (one(&failed.environment), vec![failed.name.to_string()]),
             Self::RevokedValue {
                 name, environment, ..
             }
@@ -1321,17 +1321,55 @@ impl Error {
             | Self::NoVersion {
                 name, environment, ..
             }
+            | Self::SecretExists { name, environment }
             | Self::SameValue {
                 name, environment, ..
             }
+            | Self::HookNotAccepted { name, environment }
+            | Self::NoCreateHook { name, environment }
+            | Self::NoRotation { name, environment }
+            | Self::NoHook {
+                name, environment, ..
+            }
+            | Self::RotationUnderWay {
+                name, environment, ..
+            }
+            | Self::RotationRunning { name, environment }
+            | Self::RotationOvertaken {
+                name, environment, ..
+            }
+            | Self::NotReadBack { name, environment }
+            | Self::NotSeen { name, environment }
             | Self::NulInValue { name, environment }
             | Self::EnvironmentTooLarge {
                 name, environment, ..
-            } => (vec![environment.clone()], vec![name.to_string()]),
+            } => (one(environment), vec![name.to_string()]),
+            Self::Lacking { names, environment } | Self::ImportConflict { names, environment } => {
+                (one(environment), all(names))
+            }
+            Self::VerifyFailed { name, .. }
+            | Self::Unverifiable { name, .. }
+            | Self::UnfitForHook { name, .. }
+            | Self::ValueOnCommandLine { name, .. }
+            | Self::Uncarried { name, .. }
+            | Self::NotForShell { name, .. }
+            | Self::NotForClipboard { name, .. } => (Vec::new(), vec![name.to_string()]),
+            Self::Dangerous { secrets } => {
+                let names = secrets.iter().map(|(_, name)| name.to_string());
+                (Vec::new(), names.collect())
+            }
             Self::NotAMember { environment, .. }
             | Self::NotAWriter { environment }
             | Self::EnvironmentFull { environment, .. }
-            | Self::Unexpected { environment, .. } => (vec![environment.clone()], Vec::new()),
+            | Self::NotALayer { environment, .. }
+            | Self::NoMatch { environment, .. }
+            | Self::NoEnvironment {
+                name: environment, ..
+            }
+            | Self::EnvironmentExists {
+                name: environment, ..
+            }
+            | Self::Unexpected { environment, .. } => (one(environment), Vec::new()),
             Self::Unfilled { misfits, .. } => {
                 let (mut environments, mut names) = (Vec::new(), Vec::new());
                 for misfit in misfits {
@@ -1342,7 +1380,49 @@ impl Error {
                 environments.dedup();
                 (environments, names)
             }
-            _ => (Vec::new(), Vec::new()),
+            Self::Io { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Output(_)
+            | Self::NoRandomness
+            | Self::ClockDoubted { .. }
+            | Self::NoHome
+            | Self::Unlogged { .. }
+            | Self::BrokenLog { .. }
+            | Self::Usage { .. }
+            | Self::Unasked { .. }
+            | Self::Declined
+            | Self::BadValue { .. }
+            | Self::InTheWay { .. }
+            | Self::NoVault { .. }
+            | Self::NoVaultAt { .. }
+            | Self::WhichEnvironment { .. }
+            | Self::BadManifest { .. }
+            | Self::NoIdentity { .. }
+            | Self::IdentityAsPath { .. }
+            | Self::IdentityExposed { .. }
+            | Self::BadIdentity { .. }
+            | Self::NoPrompt { .. }
+            | Self::NoNewPassphrase { .. }
+            | Self::WrongPassphrase { .. }
+            | Self::PassphraseSource { .. }
+            | Self::NoSessionCache { .. }
+            | Self::Untrusted { .. }
+            | Self::OtherVault { .. }
+            | Self::OtherFounder { .. }
+            | Self::ForeignVault { .. }
+            | Self::LinkedVault { .. }
+            | Self::NotShredded { .. }
+            | Self::BadImport { .. }
+            | Self::VaultExists { .. }
+            | Self::LockHeld { .. }
+            | Self::Interrupted
+            | Self::DangerousSetting { .. }
+            | Self::ProgramNotFound { .. }
+            | Self::CannotExecute { .. }
+            | Self::NoPlaceForFiles
+            | Self::Unattended(_)
+            | Self::Unprinted(_)
+            | Self::Exec(_) => (Vec::new(), Vec::new()),
         }
     }
 }
@@ -1499,7 +1579,7 @@ pub fn shell_word(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod wording;
+pub mod wording;
 
 #[cfg(test)]
 mod tests {

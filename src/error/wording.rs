@@ -184,7 +184,8 @@ fn log_faults() -> Vec<LogFault> {
     all
 }
 
-fn errors() -> Vec<Error> {
+/// Returns each error, with made-up names.
+pub fn errors() -> Vec<Error> {
     let file = || path("/project/.keyvault/dev.age");
     let vault = || path("/project/.keyvault");
     let mut all = vec![
@@ -621,7 +622,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       1   there is no home folder to keep anything in
           set `HOME`
       1   `KEYVAULT_AUDIT=required`, and this cannot be written to the audit log: no space left on device
-          nothing was given out or changed; make room for the log, or unset `KEYVAULT_AUDIT`
+          nothing was given out or saved; make room for the log, or unset `KEYVAULT_AUDIT`
       1   the new value of `STRIPE_KEY` was not accepted: the command of `--verify` ended with 3
           nothing was changed; mend the value or the command and run it again
       2   no command can verify the new value of `STRIPE_KEY`: what is wrong with it
@@ -978,4 +979,40 @@ fn each_error_has_a_word_for_the_audit_log() {
     no-hook
     broken-log
     ");
+}
+
+/// What an error says of itself, in the form of `{:?}`: the words behind a field.
+fn named<'a>(error: &'a str, field: &'a str) -> impl Iterator<Item = &'a str> {
+    let ends = error
+        .match_indices(field)
+        .map(|(at, field)| at + field.len());
+    ends.filter_map(|end| error[end..].split('"').next())
+}
+
+#[test]
+fn the_audit_log_is_told_of_each_secret_and_environment_that_an_error_names() {
+    let mut told = 0;
+    for error in errors() {
+        let text = format!("{error:?}");
+        let (environments, names) = error.subject();
+        for field in ["name: SecretName(\"", "names: [SecretName(\""] {
+            for name in named(&text, field) {
+                let is_it = |subject: &String| subject.split('@').next() == Some(name);
+                assert!(names.iter().any(is_it), "{text}");
+                told += 1;
+            }
+        }
+        for field in [
+            "environment: EnvironmentName(\"",
+            "name: EnvironmentName(\"",
+        ] {
+            // Of another member's log it is an environment that tells, which is no use of it.
+            for name in named(&text, field).filter(|_| !matches!(error, Error::BrokenLog { .. })) {
+                let is_it = |subject: &EnvironmentName| subject.as_str() == name;
+                assert!(environments.iter().any(is_it), "{text}");
+                told += 1;
+            }
+        }
+    }
+    assert!(told > 50, "{told}: the form of `{{:?}}` is another one");
 }

@@ -320,7 +320,7 @@ fn where_a_log_is_required_nothing_goes_without_its_line() {
     assert_snapshot!(without_ids(&refusal), @"
     --- stderr ---
     keyvault: error: `KEYVAULT_AUDIT=required`, and this cannot be written to the audit log: cannot open the folder `[sandbox]/home/.local/state/keyvault/audit/[vault 1]`: not a directory
-    keyvault: hint: nothing was given out or changed; make room for the log, or unset `KEYVAULT_AUDIT`
+    keyvault: hint: nothing was given out or saved; make room for the log, or unset `KEYVAULT_AUDIT`
     [exit 1]
     ");
     for (command, code) in [

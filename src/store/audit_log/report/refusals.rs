@@ -162,3 +162,26 @@ impl Refusals {
         self.found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Code, Error};
+
+    /// A variant that gets another name, or a new one of this exit code, is to be
+    /// counted here still.
+    #[test]
+    fn the_words_are_those_of_all_errors_that_are_meant() {
+        let is_meant = |error: &Error| error.code() == Code::Untrusted;
+        let errors = crate::error::wording::errors();
+        let meant = errors.iter().filter(|error| is_meant(error));
+        // It is what `audit verify` says, which is no use.
+        let meant = meant.filter(|error| !matches!(error, Error::BrokenLog { .. }));
+        let words: BTreeSet<String> = meant.map(Error::kind).collect();
+        assert_eq!(words, UNTRUSTED.map(str::to_owned).into());
+
+        let wrong = |error: &Error| matches!(error, Error::WrongPassphrase { .. });
+        let wrong = errors.iter().find(|error| wrong(error)).map(Error::kind);
+        assert_eq!(wrong.as_deref(), Some(WRONG_PASSPHRASE));
+    }
+}
