@@ -1295,24 +1295,24 @@ impl Error {
                 environment,
                 ..
             }
-            | Self::Expired {
-                name,
-                version,
-                environment,
-                ..
-            }
             | Self::Destroyed {
                 name,
                 version,
                 environment,
             } => (one(environment), vec![format!("{name}@{version}")]),
+            Self::Expired {
+                name,
+                version,
+                environment,
+                others,
+                ..
+            } => {
+                let others = others.iter().map(ToString::to_string);
+                let first = std::iter::once(format!("{name}@{version}"));
+                (one(environment), first.chain(others).collect())
+            }
             Self::HookFailed(failed) => (one(&failed.environment), vec![failed.name.to_string()]),
             Self::RevokedValue {
-                name, environment, ..
-            }
-            | Self::HookNotAccepted { name, environment }
-            | Self::NoCreateHook { name, environment }
-            | Self::RotationOvertaken {
                 name, environment, ..
             }
             | Self::NoSecret {

@@ -75,6 +75,7 @@ struct Sieve {
     from: Lines,
     lines: u64,
     unreadable: u64,
+    failure: Option<Error>,
 }
 
 impl Sieve {
@@ -83,11 +84,22 @@ impl Sieve {
             from,
             lines: 0,
             unreadable: 0,
+            failure: None,
         }
     }
 
     fn is_empty(&self) -> bool {
         self.lines + self.unreadable == 0
+    }
+
+    /// Makes sure that these were all lines: what is made of a part of a log looks like
+    /// what is made of all of it.
+    ///
+    /// # Errors
+    ///
+    /// What kept the rest from being read.
+    fn check_whole(&mut self) -> Result<(), Error> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 }
 
@@ -97,11 +109,15 @@ impl Iterator for Sieve {
     fn next(&mut self) -> Option<Line> {
         loop {
             match self.from.next()? {
-                Ok(line) => {
+                Ok(Ok(line)) => {
                     self.lines += 1;
                     return Some(line);
                 }
-                Err(_) => self.unreadable += 1,
+                Ok(Err(_)) => self.unreadable += 1,
+                Err(error) => {
+                    self.failure = Some(error);
+                    return None;
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::Result;
 use crate::store::VaultStore;
+use crate::store::audit_log::filter::without_version;
 use crate::store::audit_log::report::is_read;
 use crate::vault::attention::Uses;
 use crate::vault::clock::Clock;
@@ -16,20 +17,20 @@ impl Context {
     ///
     /// [`crate::error::Error::Io`].
     pub fn uses(&self, store: &VaultStore) -> Result<Option<Uses>> {
-        let lines = self
-            .audit_log(store)
-            .lines()?
-            .filter_map(std::result::Result::ok);
         let mut uses: Option<Uses> = None;
-        // From a clock that stood before keyvault was, nothing is learned.
-        for line in lines.filter(|line| Clock::new(line.time).oddity().is_none()) {
+        for line in self.audit_log(store).lines()? {
+            let Ok(line) = line? else { continue };
+            // From a clock that stood before keyvault was, nothing is learned.
+            if Clock::new(line.time).oddity().is_some() {
+                continue;
+            }
             let uses = uses.get_or_insert_with(|| Uses::known_since(line.time));
             uses.since = uses.since.min(line.time);
             if !is_read(&line) {
                 continue;
             }
             for name in &line.names {
-                let Ok(name) = name.split('@').next().unwrap_or_default().parse() else {
+                let Ok(name) = without_version(name).parse() else {
                     continue;
                 };
                 // Of layers the line does not tell which one had it.

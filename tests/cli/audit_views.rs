@@ -607,6 +607,27 @@ fn lines_that_do_not_read_are_left_out_and_told() {
     assert_eq!(numbers(sandbox.run(&["audit", "--json"])), [1, 2, 8]);
 }
 
+/// A part of a log that looks like all of it would hide what is behind.
+#[test]
+fn a_log_that_cannot_be_read_to_its_end_is_a_failure() {
+    let sandbox = with(&some());
+    fs::create_dir(log(&sandbox).join("000000000099.jsonl")).expect("made");
+    for arguments in [
+        &["audit"][..],
+        &["audit", "--json"],
+        &["audit", "report"],
+        &["audit", "report", "-q"],
+    ] {
+        let refusal = sandbox.refused(arguments).exits(1);
+        assert_eq!(refusal.text(), "", "{refusal}");
+        refusal.says("000000000099.jsonl`: it is not a regular file");
+    }
+    sandbox.run(&["audit", "export"]).exits(1);
+    sandbox
+        .run(&["status", "--ignore", "weak-identity"])
+        .says("what is not used cannot be told: cannot read `");
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let sandbox = with(&some());

@@ -91,6 +91,7 @@ pub fn run(args: &ListArgs, cx: &Context) -> Result<()> {
     };
     let mut sieve = Sieve::of(cx.audit_log(&store).lines()?);
     let tail = Tail::of(&mut sieve, &filter, args.most.unwrap_or(ListArgs::MOST));
+    sieve.check_whole()?;
     match (tail.lines.is_empty(), tail.earlier) {
         (true, 0) if sieve.is_empty() => cx.ui.note("nothing was logged of this vault yet"),
         (true, 0) => cx.ui.note("no line of the log is one of those"),

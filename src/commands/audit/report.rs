@@ -43,6 +43,7 @@ pub fn run(args: &ReportArgs, cx: &Context) -> Result<()> {
         ..Filter::default()
     };
     let report = report::of(sieve.by_ref().filter(|line| filter.wants(line)), since, now);
+    sieve.check_whole()?;
     tell(&report, cx);
     tell_unreadable(sieve.unreadable, cx);
     Ok(cx.ui.answer(&Answer {

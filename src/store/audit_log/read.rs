@@ -84,7 +84,7 @@ impl RawLines {
         let file = open(&self.folder, &name, OFlags::RDONLY).map_err(|no| failed(no.into()))?;
         let status = rustix::fs::fstat(&file).map_err(|no| failed(no.into()))?;
         if !is_regular_file(&status) {
-            return Err(failed(io::ErrorKind::InvalidInput.into()));
+            return Err(failed(io::Error::other("it is not a regular file")));
         }
         let limit = self.limit.filter(|(segment, _)| *segment == number);
         let limit = limit.map_or(u64::MAX, |(_, size)| size);
@@ -119,33 +119,36 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<usize> {
     }
 }
 
-/// The lines of a log, oldest first, read as they are asked for and not verified.
+/// The lines of a log, oldest first, read as they are asked for and not verified: of one
+/// that does not read, its number comes instead. An error is the last that comes, and
+/// there may be more lines behind it.
 pub struct Lines {
     raw: Option<RawLines>,
     number: u64,
 }
 
 impl Iterator for Lines {
-    type Item = Result<Line, u64>;
+    type Item = Result<Result<Line, u64>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let raw = self.raw.as_mut()?.next()?;
-        self.number += 1;
-        let Ok(raw) = raw else {
-            // What cannot be read once is not tried for ever.
-            self.raw = None;
-            return Some(Err(self.number));
+        let raw = match self.raw.as_mut()?.next()? {
+            Ok(raw) => raw,
+            Err(error) => {
+                // What cannot be read once is not tried for ever.
+                self.raw = None;
+                return Some(Err(error));
+            }
         };
-        if let Some(number) = raw.begins {
-            self.number = number;
-        }
-        Some(serde_json::from_slice(&raw.bytes).map_err(|_| self.number))
+        self.number = raw.begins.unwrap_or(self.number + 1);
+        Some(Ok(
+            serde_json::from_slice(&raw.bytes).map_err(|_| self.number)
+        ))
     }
 }
 
 impl AuditLog {
-    /// Reads all lines, oldest first, without asking whether they are what was written:
-    /// of one that does not read, its number comes instead. None where there is no log.
+    /// Reads all lines, oldest first, without asking whether they are what was written.
+    /// None where there is no log.
     ///
     /// # Errors
     ///

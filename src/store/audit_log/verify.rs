@@ -479,11 +479,10 @@ mod tests {
         assert_eq!((lines, others, unkeyed, unheld), (8, 3, 3, 4));
         let read: Vec<_> = place.log.lines().expect("opened").collect();
         assert_eq!(read.len(), 8);
-        assert!(
-            read.iter().zip(1..).all(|(read, number)| {
-                read.as_ref().is_ok_and(|line: &Line| line.line == number)
-            })
-        );
+        assert!(read.iter().zip(1..).all(|(read, number)| {
+            let line = read.as_ref().expect("read").as_ref();
+            line.is_ok_and(|line: &Line| line.line == number)
+        }));
     }
 
     #[test]
@@ -540,7 +539,7 @@ mod tests {
         }
         let lines = place.log.lines().expect("opened");
         let all_ours = lines
-            .flatten()
+            .map(|line| line.expect("read").expect("a line"))
             .all(|line| line.identity == Some(us.to_string()));
         assert!(all_ours);
     }
@@ -655,8 +654,9 @@ mod tests {
         assert_eq!(place.fault(), Some(LogFault::Torn { line: 6 }));
         place.append();
         assert_eq!(place.fault(), Some(LogFault::Torn { line: 6 }));
-        let mut read = place.log.lines().expect("opened");
-        assert!(read.any(|line| line.is_ok_and(|line| line.line == 7)));
+        let last = place.log.lines().expect("opened").last();
+        let last = last.expect("a line").expect("read");
+        assert_eq!(last.map(|line| line.line), Ok(7));
 
         put_back();
         place.write(&[&bytes[..], b"{\"line\":6}\n"].concat());
@@ -707,7 +707,7 @@ mod tests {
             .log
             .lines()
             .expect("opened")
-            .map(|line| line.map(|line| line.line))
+            .map(|line| line.expect("read").map(|line| line.line))
             .collect();
         assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7].map(Ok));
 
@@ -749,6 +749,20 @@ mod tests {
         assert_eq!(place.fault(), Some(LogFault::BegunAnew { lines }));
         place.append();
         assert_eq!(place.fault(), Some(LogFault::BegunAnew { lines }));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_line_that_does_not_read() {
+        let place = Place::with("oo");
+        let lines = || -> Vec<_> { place.log.lines().expect("opened").collect() };
+        fs::create_dir(place.segment(3)).expect("made");
+        let read = lines();
+        assert_eq!(read.len(), 3);
+        assert!(matches!(read[2], Err(Error::Io { .. })));
+
+        fs::remove_dir(place.segment(3)).expect("removed");
+        fs::write(place.segment(3), "no line\n").expect("written");
+        assert!(matches!(lines()[2], Ok(Err(3))));
     }
 
     #[test]
