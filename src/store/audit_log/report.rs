@@ -32,7 +32,7 @@ use crate::store::audit_log::report::refusals::Refusals;
 use crate::timestamp::Timestamp;
 
 /// The subcommands that give values out.
-const READING: [&str; 5] = ["get", "exec", "export", "render", "shell"];
+pub const READING: [&str; 5] = ["get", "exec", "export", "render", "shell"];
 
 /// How many findings of one kind are listed: whoever needs more has a question to the
 /// log itself.
@@ -176,11 +176,13 @@ impl Incident {
     }
 }
 
-/// Tells whether a line is of values that were given out.
+/// Tells whether a line is of values that were given out: by a command that does
+/// nothing else, or to a program, as a hook of `rotate` is one.
 pub fn is_read(line: &Line) -> bool {
     let command = line.command.split(' ').next().unwrap_or_default();
+    let gives = READING.contains(&command) || line.program.is_some();
     // `shell allow` and its like name no secret.
-    line.outcome == Outcome::Ok && READING.contains(&command) && !line.names.is_empty()
+    line.outcome == Outcome::Ok && gives && !line.names.is_empty()
 }
 
 /// Returns who got the values: the program that `exec` became, or else the one that

@@ -207,11 +207,24 @@ fn a_new_agent_ci_system_or_identity_is_told_too() {
 fn what_changes_secrets_reads_none() {
     let change = Line {
         command: "rotate".to_owned(),
-        ..read_by("curl", 30 * DAY + 3 * HOUR)
+        program: None,
+        ..read(30 * DAY + 3 * HOUR)
     };
     let report = report_since(30, work(30), [change]);
     assert_eq!(kinds(&report), []);
     assert_eq!((report.lines, report.reads.len()), (1, 0));
+}
+
+#[test]
+fn what_a_hook_is_given_is_read_by_it() {
+    let hook = Line {
+        command: "rotate".to_owned(),
+        ..read_by("./mint", 30 * DAY + 10 * HOUR)
+    };
+    let report = report_since(30, work(30), [hook]);
+    assert_eq!(kinds(&report), [Kind::FirstSeen]);
+    assert!(report.findings[0].why.contains("`./mint`"));
+    assert_eq!(report.reads.len(), 1);
 }
 
 #[test]
