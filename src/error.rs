@@ -577,6 +577,8 @@ pub enum LogFault {
     HeadEdited,
     /// There was another log here, with so many lines.
     BegunAnew { lines: u64 },
+    /// What was accepted as broken, before this line, is no more what it was then.
+    PastChanged { line: u64 },
     /// An environment tells less of a member's log than it told before.
     WentBack {
         by: MemberName,
@@ -596,7 +598,7 @@ impl LogFault {
             | Self::HeadLost { line } => Some(*line),
             Self::Removed { first, .. } | Self::Cut { first, .. } => Some(*first),
             Self::BegunAnew { .. } => Some(1),
-            Self::HeadEdited | Self::WentBack { .. } => None,
+            Self::HeadEdited | Self::PastChanged { .. } | Self::WentBack { .. } => None,
         }
     }
 
@@ -611,6 +613,7 @@ impl LogFault {
             Self::HeadLost { .. } => "head-lost",
             Self::HeadEdited => "head-edited",
             Self::BegunAnew { .. } => "begun-anew",
+            Self::PastChanged { .. } => "past-changed",
             Self::WentBack { .. } => "went-back",
         }
     }
@@ -636,6 +639,10 @@ impl fmt::Display for LogFault {
             Self::BegunAnew { lines } => write!(
                 f,
                 "it was begun anew, and another one with {lines} lines or more is gone"
+            ),
+            Self::PastChanged { line } => write!(
+                f,
+                "what stands before line {line} was accepted as broken there, and was changed since"
             ),
             Self::WentBack {
                 by,
@@ -1034,7 +1041,10 @@ impl Error {
             Self::BrokenLog { path, fault } => (
                 Code::Untrusted,
                 format!("the audit log `{}` is not what was written: {fault}", shown(path)),
-                Some("it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place".to_owned()),
+                Some(match fault {
+                    LogFault::WentBack { by, .. } => format!("the log itself is on the machine of `{by}`: have `keyvault audit verify` run there"),
+                    _ => "it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it".to_owned(),
+                }),
             ),
             Self::ForeignVault { path } => (
                 Code::Untrusted,

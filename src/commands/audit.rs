@@ -1,5 +1,6 @@
 //! `keyvault audit`: who used what, when, and the proof of it.
 
+mod accept;
 mod export;
 mod list;
 mod report;
@@ -35,6 +36,13 @@ enum AuditCommand {
     /// cut off the end is noticed where an environment was saved since, here or by a
     /// colleague.
     Verify,
+    /// Accept that the log is broken, and go on behind it
+    ///
+    /// For a log whose damage you know of, as by a power failure or a disk that was put
+    /// back. Nothing is deleted or mended. A line says who has accepted what, when and
+    /// for which --reason, and has the digest of all before it: from there on the log is
+    /// verified anew, and what is changed before it is noticed still.
+    Accept(accept::AcceptArgs),
     /// Show how often each secret was read, and what stands out
     ///
     /// Told at once: wrong passphrases, what was refused, and a clock that went back.
@@ -65,6 +73,7 @@ pub fn run(args: &AuditArgs, cx: &Context) -> Result<()> {
     match &args.command {
         None => list::run(&args.list, cx),
         Some(AuditCommand::Verify) => verify::run(cx),
+        Some(AuditCommand::Accept(args)) => accept::run(args, cx),
         Some(AuditCommand::Report(args)) => report::run(args, cx),
         Some(AuditCommand::Export(args)) => export::run(args, cx),
     }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::context::surroundings::Surroundings;
@@ -9,9 +10,9 @@ use crate::context::{Context, variable};
 use crate::error::{Code, Error, LogFault, Result, shown};
 use crate::name::{EnvironmentName, Remark};
 use crate::store::VaultStore;
-use crate::store::audit_log::line::{Line, Outcome};
+use crate::store::audit_log::line::{Acceptance, Line, Outcome};
 use crate::store::audit_log::verify::{Known, Verified};
-use crate::store::audit_log::{Appended, AuditLog, OWN_COMMAND, Writer};
+use crate::store::audit_log::{ACCEPTING, Appended, AuditLog, OWN_COMMAND, Writer};
 use crate::store::pin::Verdict;
 use crate::ui::failure::is_broken_pipe;
 use crate::vault::log_head::{self, LogHead};
@@ -22,6 +23,9 @@ const REASON: &str = "KEYVAULT_REASON";
 
 /// What [`AUDIT`] says so that nothing goes without its line.
 const REQUIRED: &str = "required";
+
+/// How often it is tried to accept a log that others write in.
+const ATTEMPTS: usize = 5;
 
 /// What the audit log is to know of this command beside what it is told.
 #[derive(Default)]
@@ -231,6 +235,7 @@ impl Context {
             ci: ci.map(str::to_owned),
             // Of a command that was refused a word that makes no sense is left out.
             reason: self.reason().or_else(|| reason_of_variable().ok()?),
+            accepted: None,
         }
     }
 
@@ -252,6 +257,59 @@ impl Context {
     /// Those of exit code 4; [`Error::Io`](crate::error::Error::Io), where the log cannot
     /// be read.
     pub fn verify_log(&self, store: &VaultStore, log: &AuditLog) -> Result<Verified> {
+        let (known, gone_back) = self.known_of_logs(store)?;
+        let mut verified = log.verify(&known)?;
+        verified.fault = verified.fault.or(gone_back);
+        Ok(verified)
+    }
+
+    /// Accepts that a log is broken as it was found, and goes on behind it. Returns the
+    /// number of the line that says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BrokenLog`], where by now it is broken in another way; as
+    /// [`Context::log_use`].
+    pub fn accept_log(&self, store: &VaultStore, log: &AuditLog, found: &LogFault) -> Result<u64> {
+        self.trail.enter(store);
+        self.note_allowed(ACCEPTING.1);
+        let path = log.path()?.to_owned();
+        let (known, _) = self.known_of_logs(store)?;
+        for _ in 0..ATTEMPTS {
+            // Before it is verified: what is accepted is what was verified, or nothing.
+            let digest = log.digest()?;
+            let verified = log.verify(&known)?;
+            if let Some(fault) = verified.fault.filter(|fault| fault != found) {
+                return Err(Error::BrokenLog { path, fault });
+            }
+            let mut logs = known.own.clone();
+            logs.extend(verified.log.filter(|log| !known.own.contains(log)));
+            let line = Line {
+                command: ACCEPTING.0.to_owned(),
+                accepted: Some(Acceptance {
+                    held: verified.lines,
+                    fault: found.kind().to_owned(),
+                    message: found.to_string(),
+                    digest,
+                    logs,
+                }),
+                ..self.line(Vec::new(), Vec::new(), None)
+            };
+            if let Some(appended) = log.accept(line, &Writer::of(Some(self.identity()?)))? {
+                appended.sync()?;
+                if let Some(error) = &appended.without_head {
+                    self.warn_unlogged(error);
+                }
+                return Ok(appended.line);
+            }
+        }
+        let others = io::Error::other("others write in it all the time");
+        Err(Error::io("accept", &path)(others))
+    }
+
+    /// Gathers what is known of audit logs beside themselves, and whether any of that
+    /// contradicts what was known before.
+    fn known_of_logs(&self, store: &VaultStore) -> Result<(Known, Option<LogFault>)> {
         let identity = self.identity()?;
         let keys = identity.recipients().into_iter().filter_map(|recipient| {
             let key = identity.audit_key(&recipient)?;
@@ -289,9 +347,7 @@ impl Context {
             }
             known.heads.extend(logs.iter().cloned());
         }
-        let mut verified = log.verify(&known)?;
-        verified.fault = verified.fault.or(gone_back);
-        Ok(verified)
+        Ok((known, gone_back))
     }
 }
 

@@ -168,6 +168,7 @@ fn log_faults() -> Vec<LogFault> {
         LogFault::HeadLost { line: 7 },
         LogFault::HeadEdited,
         LogFault::BegunAnew { lines: 120 },
+        LogFault::PastChanged { line: 7 },
         LogFault::WentBack {
             by: alice(),
             environment: dev(),
@@ -179,6 +180,7 @@ fn log_faults() -> Vec<LogFault> {
         LogFault::Edited { .. } | LogFault::Removed { .. } | LogFault::Reordered { .. } => {}
         LogFault::Cut { .. } | LogFault::Torn { .. } | LogFault::HeadLost { .. } => {}
         LogFault::HeadEdited | LogFault::BegunAnew { .. } | LogFault::WentBack { .. } => {}
+        LogFault::PastChanged { .. } => {}
     };
     all.iter().for_each(listed);
     all
@@ -856,25 +858,27 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       3   `STRIPE_KEY` in environment `dev` has no hooks
           run `keyvault hook show --env dev` to see those that there are
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 was edited
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 was removed
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: lines 7 to 9 were removed
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 is not in its place
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: lines 7 to 9 were cut off
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: line 7 was not written whole
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: its head was lost at line 7, and lines may have been cut off there
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: its head was edited, and lines may have been cut off
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: it was begun anew, and another one with 120 lines or more is gone
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
+      6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: what stands before line 7 was accepted as broken there, and was changed since
+          it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
       6   the audit log `/home/alice/.local/state/keyvault/audit/00ff` is not what was written: the log of `alice` had 120 lines, and environment `dev` now tells of 100
-          it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+          the log itself is on the machine of `alice`: have `keyvault audit verify` run there
     ");
 }
 

@@ -368,7 +368,7 @@ fn verify_says_what_holds_and_names_the_first_line_that_does_not() {
     1 line is as written, [time] to [time]
     --- stderr ---
     keyvault: error: the audit log `[sandbox]/home/.local/state/keyvault/audit/[log]` is not what was written: line 2 was edited
-    keyvault: hint: it was left as it is; compare the folder with a backup, and run `keyvault audit verify --json` for the place
+    keyvault: hint: it was left as it is; compare the folder with a backup; if you know why, as after a power failure, run `keyvault audit accept` to go on behind it
     [exit 6]
     ");
     let refusal = sandbox.run(&["audit", "verify", "--json"]).exits(6);

@@ -9,6 +9,7 @@
 mod add;
 mod architecture;
 mod audit;
+mod audit_accept;
 mod audit_hooks;
 mod audit_views;
 mod clipboard;

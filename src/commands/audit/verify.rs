@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::error::{Error, LogFault};
+use crate::error::{Error, LogFault, printable};
 use crate::store::audit_log::verify::Verified;
 use crate::ui::Report;
 
@@ -37,20 +37,29 @@ struct Answer<'a> {
     fault: Option<Fault>,
 }
 
+/// A fault, for programs.
 #[derive(Serialize)]
-struct Fault {
+pub struct Fault {
     kind: &'static str,
     line: Option<u64>,
-    message: String,
+    /// The same for a person.
+    pub message: String,
+}
+
+impl Fault {
+    /// Takes one down.
+    pub fn of(fault: &LogFault) -> Self {
+        Self {
+            kind: fault.kind(),
+            line: LogFault::line(fault),
+            message: fault.to_string(),
+        }
+    }
 }
 
 impl<'a> Answer<'a> {
     fn of(verified: &'a Verified) -> Self {
-        let fault = verified.fault.as_ref().map(|fault| Fault {
-            kind: fault.kind(),
-            line: LogFault::line(fault),
-            message: fault.to_string(),
-        });
+        let fault = verified.fault.as_ref().map(Fault::of);
         Self { verified, fault }
     }
 }
@@ -79,7 +88,20 @@ impl Report for Answer<'_> {
         tell(
             unheld,
             "of those at the end, which the next line of yours will hold",
-        )
+        )?;
+        self.verified.accepted.iter().try_for_each(|accepted| {
+            let (line, time, broken) = (accepted.line, accepted.time, &accepted.broken);
+            let what = printable(&broken.message);
+            writeln!(
+                out,
+                "  line {line} accepted on {time} that the log before it is broken: {what}, behind {}",
+                match broken.held {
+                    0 => "no line that was proven".to_owned(),
+                    1 => "1 line that was proven".to_owned(),
+                    held => format!("{held} lines that were proven"),
+                }
+            )
+        })
     }
 
     fn bare(&self, _: &mut dyn Write) -> io::Result<()> {

@@ -35,8 +35,8 @@ pub struct Appended {
     /// What kept the head from telling of it, if anything did: then whoever writes next
     /// reads it.
     pub without_head: Option<Error>,
-    segment: File,
-    folder: Folder,
+    pub(super) segment: File,
+    pub(super) folder: Folder,
 }
 
 impl Appended {
@@ -56,7 +56,7 @@ impl Appended {
 /// Who writes a line.
 pub struct Writer<'a> {
     identity: Option<&'a Identity>,
-    key: AuditKey,
+    pub(super) key: AuditKey,
 }
 
 impl<'a> Writer<'a> {
@@ -67,7 +67,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Returns the recipient, and by which tag it is known the next time.
-    fn introduce(&self, last: Option<LastWriter>) -> Option<LastWriter> {
+    pub(super) fn introduce(&self, last: Option<LastWriter>) -> Option<LastWriter> {
         let identity = self.identity?;
         let is_us = |last: &LastWriter| self.key.has_tagged(&last.recipient, &last.tag);
         last.filter(is_us).or_else(|| {
@@ -141,7 +141,7 @@ impl AuditLog {
     }
 
     /// Finds out where a log ends that has no head.
-    fn find_end(&self, found: &[u64]) -> Result<Head> {
+    pub(super) fn find_end(&self, found: &[u64]) -> Result<Head> {
         let lines = |segment: u64| -> Result<RawLines> {
             let folder = self.folder()?.ok_or(Error::NoHome)?;
             Ok(RawLines::new(folder, vec![segment], None))
@@ -180,12 +180,13 @@ fn lost_head(line: &Line) -> Line {
         allowed: Vec::new(),
         program: None,
         reason: None,
+        accepted: None,
         ..line.clone()
     }
 }
 
 /// Puts a line behind the end of a log, into what is to be written.
-fn put(end: &mut Head, line: Line, key: &AuditKey, bytes: &mut Vec<u8>) {
+pub(super) fn put(end: &mut Head, line: Line, key: &AuditKey, bytes: &mut Vec<u8>) {
     end.line += 1;
     let line = Line {
         line: end.line,
@@ -203,7 +204,7 @@ fn put(end: &mut Head, line: Line, key: &AuditKey, bytes: &mut Vec<u8>) {
 /// As a rule that is what the head tells of. A writer that was killed before it wrote the
 /// head has left lines behind it. What does not fit stays as it is, and a new segment is
 /// begun.
-fn settle(folder: &Folder, end: &mut Head) -> Result<File> {
+pub(super) fn settle(folder: &Folder, end: &mut Head) -> Result<File> {
     loop {
         if end.end >= SEGMENT_MAX {
             begin_segment(end);
@@ -272,7 +273,7 @@ fn catch_up(folder: &Folder, end: &mut Head) -> Result<()> {
     Ok(())
 }
 
-fn open_or_create(folder: &Folder, name: &str, flags: OFlags) -> Result<File, Errno> {
+pub(super) fn open_or_create(folder: &Folder, name: &str, flags: OFlags) -> Result<File, Errno> {
     match open(folder, name, flags) {
         Err(Errno::NOENT) => {}
         opened => return opened,
@@ -284,7 +285,7 @@ fn open_or_create(folder: &Folder, name: &str, flags: OFlags) -> Result<File, Er
 }
 
 /// Writes all bytes by one call; less than all is a failure.
-fn write_whole(file: impl AsFd, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_whole(file: impl AsFd, bytes: &[u8]) -> io::Result<()> {
     match rustix::io::retry_on_intr(|| rustix::io::write(&file, bytes))? {
         written if written == bytes.len() => Ok(()),
         // What a disk does that has no room for the rest.
@@ -293,7 +294,11 @@ fn write_whole(file: impl AsFd, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Writes the head, and who wrote last, if that is known; else what stands there stays.
-fn write_head(file: impl AsFd, head: Head, writer: Option<&LastWriter>) -> io::Result<()> {
+pub(super) fn write_head(
+    file: impl AsFd,
+    head: Head,
+    writer: Option<&LastWriter>,
+) -> io::Result<()> {
     let mut text = head.to_text();
     text.extend(writer.map(LastWriter::to_text));
     match rustix::io::retry_on_intr(|| rustix::io::pwrite(&file, text.as_bytes(), 0))? {

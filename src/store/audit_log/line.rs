@@ -11,6 +11,7 @@
 //! - `time` is UTC with whole seconds, as in `2026-11-22T12:00:00Z`. It is what the
 //!   machine's clock said, which `line` is not: that counts up by one.
 //! - `error` and `allowed` are words of small letters and hyphens, and stay the same.
+//! - `accepted` is in lines of `audit accept` alone: [`Acceptance`].
 //! - `names` are as they were asked for or given out; a value that was given out has
 //!   its version (`NAME@3`).
 
@@ -20,6 +21,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{EnvironmentName, Remark};
+use crate::seal::digest::{Digest, LogId};
 use crate::timestamp::Timestamp;
 
 /// A line, without the MAC that stands behind it. Its JSON is what `audit export` gives
@@ -72,6 +74,25 @@ pub struct Line {
     /// Why, in the words of whoever did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Remark>,
+    /// What `audit accept` says of all that stands before this line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Acceptance>,
+}
+
+/// A log that is broken, as a person accepted it: what it was proven to be, and what it
+/// is to be from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// How many of its lines were proven.
+    pub held: u64,
+    /// What was wrong behind them, in a word, as `torn`.
+    pub fault: String,
+    /// The same in a sentence.
+    pub message: String,
+    /// Of all that is in its files.
+    pub digest: Digest,
+    /// The logs that were this machine's till then.
+    pub logs: Vec<LogId>,
 }
 
 /// How a use went.

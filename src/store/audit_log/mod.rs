@@ -26,15 +26,23 @@
 //! whoever writes next. A head that is lost is made anew, and a line says so
 //! ([`HEAD_LOST`]).
 //!
+//! A log that is broken goes on where a person has accepted that ([`accept`]): in a new
+//! segment, with a root and an id of its own, and a line that has the digest of all files
+//! before it. The break stays what it was and is told; what breaks later is told apart
+//! from it, and what is changed before it, too.
+//!
 //! Who can write in the folder can cut the end off, and put back the head of that time.
 //! Therefore each save of an environment notes how far the log had come, in the
 //! environment itself and in its pin.
 
+mod accept;
 mod append;
 mod export;
 pub mod filter;
 mod head;
 pub mod line;
+#[cfg(test)]
+mod place;
 mod read;
 mod record;
 pub mod report;
@@ -77,6 +85,9 @@ pub const OWN_COMMAND: &str = "audit";
 /// may have been cut off before it.
 pub const HEAD_LOST: &str = "head-lost";
 
+/// What a line says that accepts a log as broken: the command, and what it allows.
+pub const ACCEPTING: (&str, &str) = ("audit accept", "broken-log");
+
 const HEAD: &str = "head";
 const SUFFIX: &str = ".jsonl";
 
@@ -106,6 +117,11 @@ impl AuditLog {
     /// [`Error::NoHome`].
     pub fn path(&self) -> Result<&Path> {
         self.path.as_deref().ok_or(Error::NoHome)
+    }
+
+    /// Opens its folder once more, so that it can be locked and read apart.
+    fn folder_again(&self) -> Result<Folder> {
+        self.folder()?.ok_or(Error::NoHome)
     }
 
     /// Opens its folder, if there is one.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::error::{Error, LogFault, Result};
 use crate::seal::audit::AuditKey;
 use crate::seal::digest::{Digest, LogId};
+use crate::store::audit_log::accept::Accepted;
 use crate::store::audit_log::head::{Head, log_id};
 use crate::store::audit_log::read::{RawLine, RawLines};
 use crate::store::audit_log::record::Parts;
@@ -34,7 +35,10 @@ pub struct Known {
 pub struct Verified {
     /// Which log, if there is any.
     pub log: Option<LogId>,
-    /// How many lines hold, from the first on.
+    /// What was accepted as broken before that, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
+    /// How many lines hold, from the first on, or from the last acceptance.
     pub lines: u64,
     /// When the first of them was written.
     pub from: Option<Timestamp>,
@@ -66,6 +70,11 @@ enum Belief {
 }
 
 impl Known {
+    /// Tells whether a line has the MAC of our identity.
+    pub(super) fn is_ours(&self, parts: &Parts<'_>) -> bool {
+        self.belief(parts) == Belief::Ours
+    }
+
     fn belief(&self, parts: &Parts<'_>) -> Belief {
         let is_by = |key: &AuditKey, belief| {
             if parts.is_by(key) {
@@ -87,7 +96,9 @@ impl Known {
 /// The lines of a log as they were at one moment.
 struct Moment {
     head: Option<Head>,
-    lines: Peekable<RawLines>,
+    segments: Vec<u64>,
+    /// How much of the newest segment there was.
+    limit: Option<(u64, u64)>,
 }
 
 /// Where the proof has come to.
@@ -95,6 +106,8 @@ struct Proof<'a> {
     known: &'a Known,
     head: Option<Head>,
     verified: Verified,
+    /// How many lines stand before those that are proven: what was accepted as broken.
+    before: u64,
     /// The segment that the last line is in.
     segment: u64,
     /// The digest of the last line.
@@ -112,22 +125,43 @@ impl AuditLog {
             known,
             head: None,
             verified: Verified::default(),
+            before: 0,
             segment: 0,
             digest: None,
         };
-        let Some(Moment { head, mut lines }) = self.moment()? else {
+        let Some(moment) = self.moment()? else {
             proof.verified.fault = proof.replaced();
             return Ok(proof.verified);
         };
-        proof.head = head;
+        let segments = moment.segments;
+        proof.head = moment.head;
+        proof.verified.accepted = self.accepted(&segments, known)?;
+        if let Some(last) = proof.verified.accepted.last() {
+            proof.before = last.line - 1;
+        }
+        let rest = segments.iter().copied();
+        let rest = rest.filter(|first| *first > proof.before);
+        let lines = RawLines::new(self.folder_again()?, rest.collect(), moment.limit);
+        let mut lines = lines.peekable();
         while let Some(raw) = lines.next() {
             if let Err(fault) = proof.line(&raw?, &mut lines) {
                 proof.verified.fault = Some(fault);
                 return Ok(proof.verified);
             }
         }
-        proof.verified.fault = proof.end();
-        Ok(proof.verified)
+        let mut verified = Verified {
+            fault: proof.end(),
+            ..proof.verified
+        };
+        if let Some(last) = verified
+            .accepted
+            .last()
+            .filter(|_| verified.fault.is_none())
+            && !self.is_as_accepted(&segments, last)?
+        {
+            verified.fault = Some(LogFault::PastChanged { line: last.line });
+        }
+        Ok(verified)
     }
 
     /// Takes down where the log ends, so that what others write meanwhile is not missed
@@ -153,19 +187,18 @@ impl AuditLog {
             let size = status.map_or(0, |status| status.st_size);
             (*newest, u64::try_from(size).unwrap_or(0))
         });
-        // Another handle, or it would stay locked while it is read.
-        let Some(again) = self.folder()? else {
-            return Ok(None);
-        };
-        let lines = RawLines::new(again, segments, limit).peekable();
-        Ok(Some(Moment { head, lines }))
+        Ok(Some(Moment {
+            head,
+            segments,
+            limit,
+        }))
     }
 }
 
 impl Proof<'_> {
     /// Checks the next line. `rest` is what stands behind it.
     fn line(&mut self, raw: &RawLine, rest: &mut Peekable<RawLines>) -> Result<(), LogFault> {
-        let line = self.verified.lines + 1;
+        let line = self.last() + 1;
         if let Some(begins) = raw.begins {
             self.begin_segment(begins, line)?;
         }
@@ -239,6 +272,11 @@ impl Proof<'_> {
         Ok(())
     }
 
+    /// Returns the number of the last line that holds.
+    fn last(&self) -> u64 {
+        self.before + self.verified.lines
+    }
+
     fn begin_segment(&mut self, begins: u64, line: u64) -> Result<(), LogFault> {
         self.segment = begins;
         if begins > line {
@@ -268,7 +306,7 @@ impl Proof<'_> {
 
     /// Finds what is wrong behind the last line.
     fn end(&self) -> Option<LogFault> {
-        let last = self.verified.lines;
+        let last = self.last();
         let cut = |to: u64| LogFault::Cut {
             first: last + 1,
             last: to,
@@ -291,7 +329,9 @@ impl Proof<'_> {
     /// Finds a log that was this machine's before the one that there is.
     fn replaced(&self) -> Option<LogFault> {
         let own = self.known.own.iter();
-        let mut gone = own.filter(|log| Some(**log) != self.verified.log);
+        let accepted = &self.verified.accepted;
+        let is_accepted = |log| accepted.iter().any(|all| all.broken.logs.contains(log));
+        let mut gone = own.filter(|log| Some(**log) != self.verified.log && !is_accepted(log));
         let gone = gone.next()?;
         let heads = self.known.heads.iter().filter(|head| head.log == *gone);
         let lines = heads.map(|head| head.line).max().unwrap_or(1);
@@ -336,124 +376,9 @@ mod tests {
     use crate::seal::identity::Identity;
     use crate::store::audit_log::Writer;
     use crate::store::audit_log::head::LENGTH;
-    use crate::store::audit_log::line::{Line, Outcome};
+    use crate::store::audit_log::line::Line;
+    use crate::store::audit_log::place::{Place, line};
     use std::fs;
-    use std::path::PathBuf;
-    use tempfile::TempDir;
-
-    struct Place {
-        state: TempDir,
-        log: AuditLog,
-        us: Identity,
-        known: Known,
-    }
-
-    impl Place {
-        fn new() -> Self {
-            let state = tempfile::tempdir().expect("a folder");
-            let log = AuditLog::of_vault(Some(state.path()), "/project/.keyvault".as_ref());
-            let us = Identity::generate();
-            let (recipient, key) = (us.first_recipient(), us.first_audit_key());
-            let known = Known {
-                keys: [(recipient.to_string(), key)].into(),
-                ..Known::default()
-            };
-            Self {
-                state,
-                log,
-                us,
-                known,
-            }
-        }
-
-        /// With lines of ours, of nobody and of somebody else: `o`, `n` and `s`.
-        fn with(lines: &str) -> Self {
-            let place = Self::new();
-            let somebody = Identity::generate();
-            for by in lines.chars() {
-                match by {
-                    'o' => place.append_by(Some(&place.us)),
-                    's' => place.append_by(Some(&somebody)),
-                    _ => place.append_by(None),
-                };
-            }
-            place
-        }
-
-        fn append_by(&self, identity: Option<&Identity>) -> LogHead {
-            self.append_with(&Writer::of(identity), line())
-        }
-
-        fn append(&self) -> LogHead {
-            self.append_by(Some(&self.us))
-        }
-
-        fn append_with(&self, writer: &Writer<'_>, line: Line) -> LogHead {
-            let at = line.time;
-            let appended = self.log.append(line, writer).expect("appended");
-            assert!(appended.without_head.is_none());
-            LogHead {
-                log: appended.log,
-                by: "alice".parse().expect("a name"),
-                line: appended.line,
-                mac: appended.mac,
-                at,
-            }
-        }
-
-        fn segment(&self, first_line: u64) -> PathBuf {
-            let folder = self.log.path().expect("there is a home");
-            folder.join(segment_name(first_line))
-        }
-
-        fn head(&self) -> PathBuf {
-            self.log.path().expect("there is a home").join(HEAD)
-        }
-
-        fn bytes(&self) -> Vec<u8> {
-            fs::read(self.segment(1)).expect("read")
-        }
-
-        fn write(&self, bytes: &[u8]) {
-            fs::write(self.segment(1), bytes).expect("written");
-        }
-
-        fn lines(&self) -> Vec<Vec<u8>> {
-            let bytes = self.bytes();
-            let lines = bytes.split_inclusive(|byte| *byte == b'\n');
-            lines.map(<[u8]>::to_vec).collect()
-        }
-
-        fn verify(&self) -> Verified {
-            self.log.verify(&self.known).expect("read")
-        }
-
-        fn fault(&self) -> Option<LogFault> {
-            self.verify().fault
-        }
-    }
-
-    fn line() -> Line {
-        Line {
-            line: 0,
-            time: "2026-11-22T12:00:00Z".parse().expect("a time"),
-            command: "get".to_owned(),
-            environments: vec!["dev".parse().expect("a name")],
-            names: vec!["API_KEY@3".to_owned()],
-            outcome: Outcome::Ok,
-            error: None,
-            allowed: Vec::new(),
-            identity: None,
-            pid: 7,
-            program: None,
-            parents: vec!["bash".to_owned()],
-            tty: None,
-            folder: None,
-            agent: None,
-            ci: None,
-            reason: None,
-        }
-    }
 
     /// The number of the line that a byte is in.
     fn line_at(bytes: &[u8], at: usize) -> u64 {

@@ -38,6 +38,7 @@ fn read(seconds: u64) -> Line {
         agent: None,
         ci: None,
         reason: None,
+        accepted: None,
     }
 }
 
