@@ -1,5 +1,7 @@
 //! A hook's command, run to its end: without a shell, in a process group of its own,
-//! so that whatever it starts can be ended with it.
+//! so that whatever it starts can be ended with it, and without a terminal. A program of
+//! another group that reads the terminal is stopped: nobody would see why it waits. In a
+//! session of its own it is told at once that there is none, as it is when cron runs it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -119,7 +121,7 @@ pub fn run<'a>(
     let words: Vec<OsString> = words.collect();
     let (program, arguments) = words.split_first().expect("a hook has a program");
     let mut program = Program::new(program, arguments, variables)?;
-    program.lead_group();
+    program.lead_session();
     let nothing = File::open(NOTHING).map_err(Error::io("open", NOTHING.as_ref()))?;
     let (reader, writer) = io::pipe().map_err(Error::Unattended)?;
     let out = if takes_value { writer.as_raw_fd() } else { 2 };

@@ -39,17 +39,25 @@ pub struct Program<'a> {
     path: OsString,
     /// Ours, but for what is changed here.
     streams: PosixSpawnFileActions,
-    group: Group,
+    session: Session,
 }
 
-/// Which process group a program is in.
+/// To whom a program belongs, as a terminal sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// Ours.
-    Same,
-    /// One of its own, which it leads.
+pub enum Session {
+    /// To us: our process group, and our terminal.
+    Ours,
+    /// To itself: it leads a session and a process group, and has no terminal.
     Own,
 }
+
+/// Starts a program in a session of its own. Glibc and musl have it, and macOS from
+/// 10.15 on, whose number the crates do not know.
+const SETSID: PosixSpawnFlags = PosixSpawnFlags::from_bits_retain(if cfg!(target_os = "macos") {
+    0x400
+} else {
+    0x80
+});
 
 impl<'a> Program<'a> {
     /// Puts a program together. Of two variables of one name the later one counts.
@@ -84,13 +92,13 @@ impl<'a> Program<'a> {
             variables,
             path,
             streams,
-            group: Group::Same,
+            session: Session::Ours,
         })
     }
 
-    /// Puts it, and what it starts, into a process group of its own.
-    pub fn lead_group(&mut self) {
-        self.group = Group::Own;
+    /// Puts it, and what it starts, into a session and a process group of its own.
+    pub fn lead_session(&mut self) {
+        self.session = Session::Own;
     }
 
     /// Gives it one of our descriptors under a number.
@@ -177,7 +185,7 @@ impl<'a> Program<'a> {
 
     fn start_exactly(&self, file: &CStr, arguments: &[&CStr], blocked: &SigSet) -> io::Result<Pid> {
         let (variables, streams) = (&self.variables, &self.streams);
-        start(file, arguments, variables, blocked, streams, self.group)
+        start(file, arguments, variables, blocked, streams, self.session)
     }
 }
 
@@ -192,7 +200,7 @@ pub fn start(
     variables: &[Variable],
     blocked: &SigSet,
     streams: &PosixSpawnFileActions,
-    group: Group,
+    session: Session,
 ) -> io::Result<Pid> {
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_sigmask(blocked)?;
@@ -200,9 +208,8 @@ pub fn start(
     attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
     let mut flags =
         PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
-    if group == Group::Own {
-        flags |= PosixSpawnFlags::POSIX_SPAWN_SETPGROUP;
-        attributes.set_pgroup(nix::unistd::Pid::from_raw(0))?;
+    if session == Session::Own {
+        flags |= SETSID;
     }
     attributes.set_flags(flags)?;
     let pid = posix_spawn(file, streams, &attributes, arguments, variables)?;

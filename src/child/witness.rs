@@ -21,7 +21,7 @@ use nix::spawn::PosixSpawnFileActions;
 use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{Pid, WaitOptions};
 
-use crate::child::spawn::{self, Group, SHELL, c_string};
+use crate::child::spawn::{self, SHELL, Session, c_string};
 
 /// What a witness does: it waits for the end of its input, which is ours.
 const WAIT: &str = "read _ # of keyvault, to see which signals are sent to the process group";
@@ -115,7 +115,7 @@ impl Process {
             &[],
             &SigSet::all(),
             &streams,
-            Group::Same,
+            Session::Ours,
         )?;
         Ok(Self {
             pid,

@@ -24,7 +24,8 @@ use crate::vault::rotation::{Hook, Step, Word};
 /// secret under its own name: `create` the current value, `verify` the new one, `revoke`
 /// the old one. KEYVAULT_STEP names the step, KEYVAULT_ENVIRONMENT the environment, and
 /// KEYVAULT_ROTATION_ID the rotation: it stays the same when a step is repeated. What
-/// `create` prints on stdout, less one line feed at the end, is the new value.
+/// `create` prints on stdout, less one line feed at the end, is the new value. It has no
+/// terminal: what it would ask, cron could not answer.
 #[derive(clap::Args)]
 pub struct HookArgs {
     #[command(subcommand)]
