@@ -30,11 +30,10 @@ pub struct RemoveArgs {
 pub fn run(args: &RemoveArgs, cx: &Context) -> Result<()> {
     let store = cx.store()?;
     let environment = cx.environment(&store)?;
-    let versions = cx
-        .open(&store, &environment)?
-        .secret(&args.name)?
-        .versions
-        .len();
+    let opened = cx.open(&store, &environment)?.environment()?;
+    // Before anything is asked.
+    opened.check_at_rest(&args.name)?;
+    let versions = opened.secret(&args.name)?.versions.len();
     if !args.yes {
         let versions = if versions == 1 {
             "its version".to_owned()

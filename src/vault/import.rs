@@ -80,7 +80,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Error::RevokedValue`].
+    /// [`Error::RevokedValue`]; [`Error::RotationUnderWay`] for one that would be rotated.
     pub fn plan_import(&self, offered: &Offered, on_conflict: &OnConflict) -> Result<Plan> {
         let revoked = self.revoked_values();
         let mut plan = Plan::default();
@@ -98,6 +98,10 @@ impl Environment {
                 },
             };
             list.push(name.clone());
+            if is_new && self.secrets.contains_key(name) {
+                // What goes on would put its own value in the place of the imported one.
+                self.check_at_rest(name)?;
+            }
             let print = || Fingerprint::of(value, self.vault.as_ref());
             if is_new && let Some((revoked, version)) = revoked.get(&print()) {
                 return Err(Error::RevokedValue {
@@ -115,7 +119,8 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Error::ImportConflict`], [`Error::RevokedValue`]; then nothing was changed.
+    /// [`Error::ImportConflict`], [`Error::RevokedValue`], [`Error::RotationUnderWay`]; then
+    /// nothing was changed.
     pub fn import(
         &mut self,
         offered: Offered,

@@ -568,8 +568,10 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSecret`].
+    /// [`Error::NoSecret`]; [`Error::RotationUnderWay`], as nobody would know of the value
+    /// that was made.
     pub fn remove(&mut self, name: &SecretName) -> Result<Removed> {
+        self.check_at_rest(name)?;
         let removed = self.secrets.remove(name);
         let removed = removed.ok_or_else(|| self.unknown(name))?;
         self.touch(name);
