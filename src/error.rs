@@ -281,7 +281,7 @@ pub enum Error {
         /// The version that waits to be tried and taken into use.
         pending: Option<u32>,
     },
-    /// Another keyvault on this machine is rotating the secret just now.
+    /// Another keyvault on this machine is rotating the secret just now, or revoking it.
     RotationRunning {
         name: SecretName,
         environment: EnvironmentName,
@@ -1076,7 +1076,7 @@ impl Error {
             ),
             Self::RotationRunning { name, environment } => (
                 Code::Conflict,
-                format!("another keyvault on this machine is rotating `{name}` in environment `{environment}` just now"),
+                format!("another keyvault on this machine is rotating or revoking `{name}` in environment `{environment}` just now"),
                 Some("nothing was changed; run it again once the other is done".to_owned()),
             ),
             Self::RotationOvertaken { name, environment, kept } => (

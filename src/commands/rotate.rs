@@ -25,7 +25,8 @@ use crate::vault::Rotated;
 /// With hooks (see `keyvault hook`) it goes in steps, each saved before the next: the
 /// `create` hook makes the value, which is pending until the `verify` hook has tried it;
 /// then it is current, and after the grace period the `revoke` hook gives the old one
-/// back, which is destroyed. What was interrupted goes on with `--resume`.
+/// back, which is destroyed. What was interrupted goes on with `--resume`. With `--abort`
+/// a `create` whose answer was lost is asked once more, so that `revoke` gets to know it.
 #[derive(clap::Args)]
 pub struct RotateArgs {
     /// Name of the secret

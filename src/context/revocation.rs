@@ -10,7 +10,6 @@ use crate::error::Result;
 use crate::name::{EnvironmentName, Remark};
 use crate::seal::digest::Fingerprint;
 use crate::store::VaultStore;
-use crate::vault::rotation::Step;
 use crate::vault::secret::SecretReference;
 use crate::vault::{Revoked, Sharer};
 
@@ -57,7 +56,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Error::HookFailed`]; [`Error::RotationOvertaken`] where there is a value by now
+    /// [`Error::HookFailed`]; [`Error::RotationRunning`]; [`Error::RotationOvertaken`] where there is a value by now
     /// that was not given back; and whatever keeps it from being saved. Then nothing was
     /// destroyed.
     pub fn revoke(
@@ -67,13 +66,29 @@ impl Context {
         revocation: &Revocation<'_>,
     ) -> Result<(Revoked, BTreeSet<Fingerprint>)> {
         let SecretReference { name, version } = revocation.secret;
-        let opened = self.open(store, environment)?.environment()?;
+        let mut opened = self.open(store, environment)?.environment()?;
+        let is_owed = !opened.revocable(name, *version)?.is_empty();
+        let rotating = Rotating::of(self, store, environment, name, revocation.hooks);
+        // Without hooks it is done at once, whatever hook somebody else may wait for.
+        let _turn = if revocation.hooks {
+            if is_owed {
+                self.check_writer(&opened)?;
+                // Before it is our turn: a person may take long.
+                rotating.check_returnable(&opened)?;
+            }
+            let turn = rotating.take_turn(&opened)?;
+            opened = self.open(store, environment)?.environment()?;
+            turn
+        } else {
+            None
+        };
+        if version.is_none() {
+            // The rotation ends with the secret, and what it made goes back as well.
+            opened = rotating.recover(opened)?;
+        }
+        let runs = revocation.hooks && opened.secret(name)?.hooks.revoke.is_some();
         let owed = opened.revocable(name, *version)?;
-        let has_hook = opened.secret(name)?.hooks.of(Step::Revoke).is_some();
-        let runs = revocation.hooks && has_hook;
-        let rotating = Rotating::of(self, store, environment, name, runs);
         if runs {
-            self.check_writer(&opened)?;
             rotating.give_back_all(&opened, &owed)?;
         }
         let outcome = self.edit(store, environment, |environment, author| {

@@ -199,9 +199,13 @@ impl<'a> Rotating<'a> {
         Ok(stepped)
     }
 
-    /// Keeps other keyvaults on this machine from rotating the secret meanwhile. Where
+    /// Keeps other keyvaults on this machine from rotating or revoking the secret meanwhile. Where
     /// there is no place for that, what is saved tells.
-    fn take_turn(&self, opened: &Environment) -> Result<Option<Turn>> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RotationRunning`].
+    pub fn take_turn(&self, opened: &Environment) -> Result<Option<Turn>> {
         let Some(state) = self.cx.state_folder() else {
             return Ok(None);
         };
@@ -453,7 +457,8 @@ impl<'a> Rotating<'a> {
         Ok(())
     }
 
-    /// Gives a rotation up: its new value goes back where it came from, and is destroyed.
+    /// Gives a rotation up: its new value goes back where it came from, and is destroyed,
+    /// also one that was made and never saved.
     ///
     /// # Errors
     ///
@@ -461,18 +466,13 @@ impl<'a> Rotating<'a> {
     /// then nothing was destroyed, and it can be done again.
     pub fn abort(&self) -> Result<Aborted> {
         let opened = self.open()?;
-        let unwanted = opened.unwanted(self.name)?;
+        opened.unwanted(self.name)?;
+        // Before it is our turn: a person may take long.
+        self.check_returnable(&opened)?;
         let _turn = self.take_turn(&opened)?;
-        let secret = opened.secret(self.name)?;
-        if let (Stage::Begun(rotation), Some(_)) =
-            (secret.stage(), self.runs(secret.hooks.create.as_ref()))
-        {
-            // Nobody knows whether the hook came to make one.
-            self.cx.ui.warn(&format!(
-                "no new value was saved; if the `create` hook has made one all the same, it is known by the rotation {} where it was made",
-                rotation.id
-            ));
-        }
+        // It may have come to its end until it was our turn.
+        let opened = self.recover(self.open()?)?;
+        let unwanted = opened.unwanted(self.name)?;
         if !unwanted.is_empty() {
             self.check_accepted(&opened, [Step::Revoke].into_iter())?;
         }
@@ -489,6 +489,58 @@ impl<'a> Rotating<'a> {
             versions: aborted.versions,
             shared_with: aborted.shared_with,
         })
+    }
+
+    /// Makes sure that the hooks may run here by which new values are given back, also one
+    /// that was made and never saved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HookNotAccepted`].
+    pub fn check_returnable(&self, opened: &Environment) -> Result<()> {
+        let secret = opened.secret(self.name)?;
+        let steps = match (secret.stage(), &secret.hooks.revoke) {
+            (_, None) => &[][..],
+            (Stage::Begun(_), Some(_)) => &[Step::Create, Step::Revoke],
+            (_, Some(_)) => &[Step::Revoke],
+        };
+        self.check_accepted(opened, steps.iter().copied())
+    }
+
+    /// Asks for the value once more that a rotation may have made, where none was saved, so
+    /// that it can be given back: a provider gives it again for the same rotation, or has
+    /// none of it left. Where that cannot be done, a person is told.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HookNotAccepted`]; [`Error::HookFailed`] where we were told to end meanwhile;
+    /// and whatever keeps the value from being saved.
+    pub fn recover(&self, opened: Environment) -> Result<Environment> {
+        let secret = opened.secret(self.name)?;
+        let Stage::Begun(rotation) = secret.stage() else {
+            return Ok(opened);
+        };
+        let [create, revoke] =
+            [&secret.hooks.create, &secret.hooks.revoke].map(|hook| self.runs(hook.as_ref()));
+        if create.is_some() && revoke.is_some() {
+            // What is made could not be saved else.
+            self.cx.check_writer(&opened)?;
+            self.check_returnable(&opened)?;
+            match self.create(&opened, rotation.id) {
+                Ok(()) => return self.open(),
+                Err(Error::HookFailed(failed)) if !failed.is_interrupted => {
+                    let error = Error::HookFailed(failed);
+                    self.cx.ui.warn(&error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // Nobody knows whether the hook came to make one.
+        self.cx.ui.warn(&format!(
+            "no new value was saved; if the `create` hook has made one all the same, it is known by the rotation {} where it was made",
+            rotation.id
+        ));
+        Ok(opened)
     }
 
     /// Gives values back before they are revoked. Each of them once.

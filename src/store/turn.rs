@@ -1,5 +1,5 @@
-//! One rotation of a secret at a time on a machine: a file in the state folder that is
-//! locked while it goes on, and that a crash unlocks.
+//! One rotation or revocation of a secret at a time on a machine: a file in the state
+//! folder that is locked while it goes on, and that a crash unlocks.
 //!
 //! It keeps a timer from going on with what a person has only just begun. Whoever
 //! rotates on another machine is noticed by what is saved.
@@ -16,7 +16,7 @@ use crate::seal::digest::Digest;
 use crate::store::folder::Folder;
 use crate::vault::VaultId;
 
-/// The right to rotate a secret, until it is dropped.
+/// The right to rotate or revoke a secret, until it is dropped.
 pub struct Turn {
     path: PathBuf,
     _lock: File,

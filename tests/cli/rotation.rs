@@ -25,10 +25,11 @@ if [ -e "fail-$KEYVAULT_STEP" ]; then
     exit 3
 fi
 once() {
-    # Of two that come at once, one makes the folder.
+    # Of two that come at once, one makes the folder, and the other one waits for it.
     if mkdir "$(echo "$1" | tr ' ' .)" 2> /dev/null; then
         echo "$1" >> effects
     fi
+    until grep -qsx "$1" effects; do sleep 0.01; done
 }
 case $KEYVAULT_STEP in
     create)
@@ -303,6 +304,190 @@ fn a_value_that_is_not_accepted_stays_pending() {
         .exits(3);
     provider.is_well("verify");
     provider.rotate(&[]).succeeds();
+}
+
+/// What a `create` hook does whose answer is lost.
+const MINTED_AND_LOST: &str = r#"
+    key="key-$KEYVAULT_ROTATION_ID"
+    mkdir "minted.$key" 2> /dev/null && echo "minted $key" >> effects
+"#;
+
+#[test]
+fn a_value_that_was_made_and_not_saved_is_given_back_as_well() {
+    for end in [&["rotate", "A", "--abort"][..], &["revoke", "A"]] {
+        let provider = Provider::new();
+        provider.fails("create", MINTED_AND_LOST);
+        provider.rotate(&[]).exits(1);
+        provider.is_well("create");
+
+        let ended = provider.sandbox.run(end);
+        if end[0] == "rotate" {
+            assert_snapshot!(ended, @"
+            --- stderr ---
+            gave up the rotation of `A` in `dev` (version 2 destroyed)
+            [exit 0]
+            ");
+            assert_eq!(provider.get("A"), FIRST);
+        } else {
+            assert_snapshot!(ended, @"
+            --- stderr ---
+            revoked `A` in `dev` (versions 1, 2)
+            [exit 0]
+            ");
+        }
+        let mut effects = provider.log("effects");
+        effects.retain(|effect| !effect.starts_with("revoked key-first"));
+        assert_eq!(effects, ["minted key-[1]", "revoked key-[1] for [1]"]);
+        provider.sandbox.run(&["get", "A@pending"]).exits(3);
+        provider
+            .sandbox
+            .refused(&["rotate", "A", "--abort"])
+            .exits(3);
+    }
+}
+
+#[test]
+fn a_person_is_told_of_what_may_have_been_made_and_cannot_be_given_back() {
+    let provider = Provider::new();
+    let begin = || {
+        provider.fails("create", "echo told >&2");
+        provider.rotate(&[]).exits(1);
+    };
+
+    // Nor can it be asked for now.
+    begin();
+    assert_snapshot!(without_ids(&provider.rotate(&["--abort"])), @"
+    --- stderr ---
+    told
+    keyvault: warning: the `create` hook of `A` in environment `dev` ended with 3
+    keyvault: warning: no new value was saved; if the `create` hook has made one all the same, it is known by the rotation [vault 1] where it was made
+    gave up the rotation of `A` in `dev`
+    [exit 0]
+    ");
+    // Not asked for.
+    begin();
+    provider.is_well("create");
+    assert_snapshot!(without_ids(&provider.rotate(&["--abort", "--no-hooks"])), @"
+    --- stderr ---
+    keyvault: warning: no new value was saved; if the `create` hook has made one all the same, it is known by the rotation [vault 1] where it was made
+    gave up the rotation of `A` in `dev`
+    [exit 0]
+    ");
+    // Asked for in vain.
+    begin();
+    provider.is_well("create");
+    let remove = ["hook", "remove", "A", "revoke"];
+    provider.sandbox.run(&remove).succeeds();
+    assert_snapshot!(without_ids(&provider.rotate(&["--abort"])), @"
+    --- stderr ---
+    keyvault: warning: no new value was saved; if the `create` hook has made one all the same, it is known by the rotation [vault 1] where it was made
+    gave up the rotation of `A` in `dev`
+    [exit 0]
+    ");
+    begin();
+    assert_snapshot!(without_ids(&provider.sandbox.run(&["revoke", "A"])), @"
+    --- stderr ---
+    keyvault: warning: no new value was saved; if the `create` hook has made one all the same, it is known by the rotation [vault 1] where it was made
+    revoked `A` in `dev` (version 1)
+    [exit 0]
+    ");
+    assert_eq!(provider.log("effects"), [""; 0]);
+}
+
+#[test]
+fn giving_up_can_be_interrupted_and_done_again() {
+    let provider = Provider::new();
+    provider.fails("create", "");
+    provider.rotate(&[]).exits(1);
+    // Once, with an answer; then with none.
+    let asked =
+        "trap : TERM; kill -TERM $PPID; sleep 0.2; once \"minted key-$KEYVAULT_ROTATION_ID\"";
+    for (answer, pending) in [("exit 3", 3), ("echo key-$KEYVAULT_ROTATION_ID; exit 0", 0)] {
+        let script =
+            r#"once() { mkdir "$(echo "$1" | tr ' ' .)" 2> /dev/null && echo "$1" >> effects; }"#;
+        provider.fails("create", &format!("{script}\n{asked}\n{answer}"));
+        let interrupted = provider.rotate(&["--abort"]);
+        assert_eq!(interrupted.signal, Some(15), "{interrupted}");
+        provider.sandbox.run(&["get", "A@pending"]).exits(pending);
+    }
+    provider.is_well("create");
+    provider.rotate(&["--abort"]).succeeds();
+    assert_eq!(
+        provider.log("effects"),
+        ["minted key-[1]", "revoked key-[1] for [1]"]
+    );
+}
+
+#[test]
+fn nothing_else_gives_a_secret_a_value_while_it_is_being_rotated() {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    // There is something to go back to.
+    provider.rotate(&["--grace", "1d"]).succeeds();
+    let current = provider.get("A");
+    sandbox.run(&["env", "create", "other"]).succeeds();
+    let add = ["add", "A", "--env", "other"];
+    sandbox.run_with_stdin(&add, "key-of-other").succeeds();
+    for step in ["create", "verify"] {
+        provider.fails(step, "");
+        provider.rotate(&[]).exits(1);
+        provider.is_well(step);
+        let commands = [
+            &["rollback", "A"][..],
+            &["rotate", "A", "--stdin"],
+            &["import", "-", "--on-conflict", "rotate"],
+            &["import", "-", "--on-conflict", "rotate", "--dry-run"],
+            &["env", "copy", "other", "dev", "--on-conflict", "rotate"],
+            &["remove", "A", "--yes"],
+        ];
+        for command in commands {
+            let refused = sandbox.refused_with_stdin(command, "A=key-imported\n");
+            let refused = refused.exits(7).says("is under way");
+            refused.says("keyvault rotate A --abort --env dev");
+        }
+        // What leaves it as it is may go on.
+        let skip = ["import", "-", "--on-conflict", "skip"];
+        sandbox.run_with_stdin(&skip, "A=key-imported\n").succeeds();
+        let same = ["import", "-"];
+        sandbox
+            .run_with_stdin(&same, format!("A={current}\n"))
+            .succeeds();
+        provider.rotate(&["--abort"]).succeeds();
+        assert_eq!(provider.get("A"), current);
+    }
+    let minted = provider.log("effects");
+    assert_eq!(minted.len(), 5, "{minted:?}");
+}
+
+#[test]
+fn a_value_that_is_in_use_again_is_not_given_back() {
+    let commands = [
+        &["rollback", "A", "--to", "1"][..],
+        &["import", "-", "--on-conflict", "rotate"],
+        &["rotate", "A", "--stdin", "--no-hooks"],
+    ];
+    for command in commands {
+        let provider = Provider::new();
+        let sandbox = &provider.sandbox;
+        provider.fails("revoke", "");
+        provider.rotate(&["--grace", "0s"]).exits(1);
+        provider.is_well("revoke");
+        let second = provider.get("A");
+        let stdin = if command[0] == "import" {
+            format!("A={FIRST}\n")
+        } else {
+            FIRST.to_owned()
+        };
+        sandbox.run_with_stdin(command, &stdin).succeeds();
+        sandbox
+            .run(&["rotate", "--due"])
+            .succeeds()
+            .says("nothing is due");
+        assert_eq!(provider.get("A"), FIRST);
+        // The one that it took the place of is kept, and owed to nobody.
+        assert_eq!(provider.get("A@2"), second);
+        assert_eq!(provider.log("effects"), ["minted key-[1]"]);
+    }
 }
 
 #[test]
@@ -675,12 +860,59 @@ fn a_timer_does_not_go_on_with_what_is_under_way() {
 
     assert_snapshot!(provider.rotate(&[]), @"
     --- stderr ---
-    keyvault: note: another keyvault on this machine is rotating `A` in environment `dev` just now
-    keyvault: error: another keyvault on this machine is rotating `A` in environment `dev` just now
+    keyvault: note: another keyvault on this machine is rotating or revoking `A` in environment `dev` just now
+    keyvault: error: another keyvault on this machine is rotating or revoking `A` in environment `dev` just now
     keyvault: hint: nothing was changed; run it again once the other is done
     rotated `A` in `dev` (version 2)
     [exit 0]
     ");
+    assert_eq!(provider.get("A"), "key-new");
+}
+
+#[test]
+fn what_is_being_rotated_is_revoked_once_that_is_done() {
+    // The hook itself is the other one.
+    let provider = Provider::without_hooks();
+    let keyvault = crate::sandbox::KEYVAULT;
+    let create = |options: &str, value: &str| {
+        let command = format!("{keyvault} revoke A {options} >&2; echo {value}");
+        let set = ["hook", "set", "A", "create", "--", "sh", "-c", &command];
+        provider.sandbox.run(&set).succeeds();
+        provider.rotate(&[])
+    };
+
+    assert_snapshot!(create("", "key-new"), @"
+    --- stderr ---
+    keyvault: error: another keyvault on this machine is rotating or revoking `A` in environment `dev` just now
+    keyvault: hint: nothing was changed; run it again once the other is done
+    rotated `A` in `dev` (version 2)
+    [exit 0]
+    ");
+    // Where it is urgent.
+    assert_snapshot!(without_ids(&create("--no-hooks", "key-newer")), @"
+    --- stderr ---
+    keyvault: warning: no new value was saved; if the `create` hook has made one all the same, it is known by the rotation [vault 1] where it was made
+    revoked `A` in `dev` (versions 1, 2)
+    keyvault: error: somebody else went on with the rotation of `A` in environment `dev`, or ended it
+    keyvault: hint: the value that was made is kept as version 3, pending; run `keyvault rotate A --resume --env dev` to go on, or `keyvault rotate A --abort --env dev` to give it up
+    [exit 7]
+    ");
+    assert_eq!(provider.get("A@pending"), "key-newer");
+    provider.sandbox.run(&["get", "A"]).exits(5);
+}
+
+#[test]
+fn a_hook_has_no_terminal() {
+    let provider = Provider::without_hooks();
+    let command = "read answer < /dev/tty; tty >&2; echo key-new";
+    let set = ["hook", "set", "A", "create", "--", "sh", "-c", command];
+    provider.sandbox.run(&set).succeeds();
+    let mut terminal = Terminal::start(&provider.sandbox, &["rotate", "A"]);
+    // It is told so at once, and not stopped until its time is up.
+    assert_eq!(terminal.end().code, Some(0));
+    let shown = terminal.shown().to_owned();
+    assert!(shown.contains("/dev/tty: No such device"), "{shown}");
+    assert!(shown.contains("not a tty"), "{shown}");
     assert_eq!(provider.get("A"), "key-new");
 }
 
@@ -942,11 +1174,12 @@ fn a_person_is_shown_what_is_new_and_asked() {
 #[test]
 fn ctrl_c_reaches_the_hook_and_nothing_is_lost() {
     let provider = Provider::without_hooks();
-    // The first one is a program that ends by it, the second one has an answer yet.
+    // The first one is a program that ends by it, the second one has an answer yet. Neither
+    // starts anything while it waits: a shell is deaf for a moment then.
     for (command, pending) in [
-        ("echo waiting >&2; sleep 100", None),
+        ("echo waiting >&2; while :; do :; done", None),
         (
-            "trap told=1 INT; echo waiting >&2; until [ $told ]; do sleep 0.05; done; echo key-new",
+            "trap told=1 INT; echo waiting >&2; until [ $told ]; do :; done; echo key-new",
             Some("key-new"),
         ),
     ] {
