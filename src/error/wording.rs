@@ -722,7 +722,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           run `keyvault rotate STRIPE_KEY --resume --env dev` to go on, or `keyvault rotate STRIPE_KEY --abort --env dev` to give it up
       7   a rotation of `STRIPE_KEY` in environment `dev` is under way, with version 4 pending
           run `keyvault rotate STRIPE_KEY --resume --env dev` to go on, or `keyvault rotate STRIPE_KEY --abort --env dev` to give it up
-      7   another keyvault on this machine is rotating `STRIPE_KEY` in environment `dev` just now
+      7   another keyvault on this machine is rotating or revoking `STRIPE_KEY` in environment `dev` just now
           nothing was changed; run it again once the other is done
       7   somebody else went on with the rotation of `STRIPE_KEY` in environment `dev`, or ended it
           nothing was changed; run `keyvault list --env dev` to see where it stands
