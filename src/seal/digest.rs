@@ -1,5 +1,7 @@
 //! Digests of files and fingerprints of values.
 
+use std::fmt::{self, Write};
+
 use hmac::{Hmac, Mac};
 use sha2::{Digest as _, Sha256};
 
@@ -26,7 +28,7 @@ macro_rules! hex_text {
 
         impl ::std::fmt::Display for $name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                $crate::seal::digest::write_hex(&self.0, f)
             }
         }
 
@@ -48,6 +50,20 @@ macro_rules! hex_text {
     };
 }
 pub(crate) use hex_text;
+
+/// Writes bytes in lower-case hexadecimal.
+///
+/// # Errors
+///
+/// What writing them says.
+pub fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        f.write_char(char::from(DIGITS[usize::from(byte >> 4)]))?;
+        f.write_char(char::from(DIGITS[usize::from(byte & 0xf)]))?;
+    }
+    Ok(())
+}
 
 /// Reads exactly `N` bytes of lower-case hexadecimal.
 pub fn from_hex<const N: usize>(text: &str) -> Result<[u8; N], &'static str> {
