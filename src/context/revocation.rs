@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::name::{EnvironmentName, Remark};
 use crate::seal::digest::Fingerprint;
 use crate::store::VaultStore;
+use crate::vault::rotation::Stage;
 use crate::vault::secret::SecretReference;
 use crate::vault::{Revoked, Sharer};
 
@@ -69,8 +70,10 @@ impl Context {
         let mut opened = self.open(store, environment)?.environment()?;
         let is_owed = !opened.revocable(name, *version)?.is_empty();
         let rotating = Rotating::of(self, store, environment, name, revocation.hooks);
+        let secret = opened.secret(name)?;
+        let has_steps = !secret.hooks.is_empty() || secret.stage() != Stage::Idle;
         // Without hooks it is done at once, whatever hook somebody else may wait for.
-        let _turn = if revocation.hooks {
+        let _turn = if revocation.hooks && has_steps {
             if is_owed {
                 self.check_writer(&opened)?;
                 // Before it is our turn: a person may take long.
