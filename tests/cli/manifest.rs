@@ -76,7 +76,12 @@ fn a_manifest_that_is_none_is_told_and_stops_only_who_requires_it() {
     [exit 125]
     ");
     assert_snapshot!(sandbox.refused(&["status"]), @"
+    --- stdout ---
+    KIND           WHY
+    weak-identity  your identity has no passphrase
+                   keyvault identity --new-passphrase
     --- stderr ---
+    keyvault: note: 1 secret in 1 environment, 1 thing needs attention
     keyvault: error: `[sandbox]/project/.env.example` is no list of names: line 2 holds a quote or brace that is opened and not closed
     keyvault: hint: correct it, or write it anew with `keyvault export --example -o .env.example`
     [exit 1]
