@@ -11,7 +11,8 @@ use crate::vault::Removed;
 
 /// Forget a secret, its versions and their records
 ///
-/// To keep the record and only destroy the value, use `revoke`.
+/// To keep the record and only destroy the value, use `revoke`, which also gives it back
+/// by the secret's `revoke` hook: this does not.
 #[derive(clap::Args)]
 pub struct RemoveArgs {
     /// Name of the secret
@@ -33,7 +34,16 @@ pub fn run(args: &RemoveArgs, cx: &Context) -> Result<()> {
     let opened = cx.open(&store, &environment)?.environment()?;
     // Before anything is asked.
     opened.check_at_rest(&args.name)?;
-    let versions = opened.secret(&args.name)?.versions.len();
+    let secret = opened.secret(&args.name)?;
+    let versions = secret.versions.len();
+    if secret.hooks.revoke.is_some() && secret.versions.iter().any(|one| one.value.is_some()) {
+        let revoke = format!("`keyvault revoke {} --env {environment}`", args.name);
+        cx.ui.warn(&format!(
+            "the `revoke` hook of `{}` is not run, and its values stay good where they came from; {} gives them back first",
+            args.name,
+            cx.ui.as_typed(&revoke)
+        ));
+    }
     if !args.yes {
         let versions = if versions == 1 {
             "its version".to_owned()

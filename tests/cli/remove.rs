@@ -39,3 +39,28 @@ fn has_the_names_that_other_tools_use() {
 
     assert_eq!(sandbox.run(&["list", "-q"]).text(), "");
 }
+
+#[test]
+fn says_that_values_are_not_given_back() {
+    let sandbox = Sandbox::with_secrets(&["A", "B"]);
+    let hook = ["hook", "set", "A", "revoke", "--", "true"];
+    sandbox.run(&hook).succeeds();
+
+    let refused = sandbox.refused(&["remove", "A"]).exits(2);
+    refused.says("`keyvault revoke A --env dev` gives them back first");
+    assert_snapshot!(sandbox.run(&["remove", "A", "--yes"]), @"
+    --- stderr ---
+    keyvault: warning: the `revoke` hook of `A` is not run, and its values stay good where they came from; `keyvault revoke A --env dev` gives them back first
+    removed `A` from `dev`
+    [exit 0]
+    ");
+    // What has no value any more, there is nothing to say of.
+    let hook = ["hook", "set", "B", "revoke", "--", "true"];
+    sandbox.run(&hook).succeeds();
+    sandbox.run(&["revoke", "B"]).succeeds();
+    assert_snapshot!(sandbox.run(&["remove", "B", "--yes"]), @"
+    --- stderr ---
+    removed `B` from `dev`
+    [exit 0]
+    ");
+}
