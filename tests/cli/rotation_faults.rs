@@ -3,10 +3,10 @@
 //!
 //! Usually only those calls are taken that have an effect, and those by which a hook is
 //! started and waited for: a kill at any other is one at the next of these. With
-//! `KEYVAULT_TESTS_EVERY_CALL` set each one is taken, which needs many minutes, and it is
-//! told how many there were.
+//! `KEYVAULT_TESTS_EVERY_CALL` set each one is taken, whatever it is, which needs many
+//! minutes, and it is told how many there were.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -35,6 +35,10 @@ const AROUND_HOOKS: &[&str] = &[
 /// Where it is set, every call is taken.
 const EVERY_CALL: &str = "KEYVAULT_TESTS_EVERY_CALL";
 
+/// How many numbers of calls in a row a run does not come to, so that it is over: how
+/// often it waits is not the same each time.
+const BEYOND: usize = 10;
+
 /// How long a hook may run on whose keyvault was killed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -48,7 +52,7 @@ struct Call {
 
 impl Call {
     /// Finds the calls of a trace that are taken.
-    fn taken(trace: &str, every: bool) -> Vec<Self> {
+    fn taken(trace: &str) -> Vec<Self> {
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
         let mut calls = Vec::new();
         for line in trace.lines() {
@@ -70,7 +74,7 @@ impl Call {
             let is_meant = has_effect || AROUND_HOOKS.contains(&name);
             // The first one is strace's own.
             let is_ours = name != "execve";
-            if is_ours && (every || is_meant && numbers.contains_key(OUR_START)) {
+            if is_ours && is_meant && numbers.contains_key(OUR_START) {
                 calls.push(Self {
                     name: name.to_owned(),
                     number,
@@ -128,13 +132,15 @@ fn struck_everywhere(
     put_back(&provider.sandbox, &tree);
     let (undisturbed, trace) = traced(provider, &strace, &[], command);
     undisturbed.succeeds();
-    let every = std::env::var_os(EVERY_CALL).is_some() && kills;
-    let calls = Call::taken(&trace, every);
+    let calls = Call::taken(&trace);
     assert!(
         calls.iter().any(|call| call.name.starts_with("rename")),
         "{trace}"
     );
-    let mut taken = 0;
+    if kills && std::env::var_os(EVERY_CALL).is_some() {
+        put_back(&provider.sandbox, &tree);
+        return killed_at_every_call(provider, &strace, command, comes_after);
+    }
     for Call {
         name,
         number,
@@ -147,27 +153,51 @@ fn struck_everywhere(
         let inject = ["-e", &format!("trace={name}"), "-e", &inject];
         let (killed, _) = traced(provider, &strace, &inject, command);
         // How often it waits, and is told nothing, is not the same each time.
-        let is_over = (every || !has_effect) && killed.code == Some(0);
+        let is_over = !has_effect && killed.code == Some(0);
         if !is_over {
             assert_eq!(killed.signal, kills.then_some(9), "{place}\n{killed}");
-            taken += 1;
         }
-        comes_after(&place);
-        wait_for_hooks(provider);
-        let tree = provider.sandbox.whole_snapshot();
-        let left = tree.keys().find(|path| is_temporary(path));
-        assert_eq!(left, None, "{place}");
+        goes_on(provider, &place, &comes_after);
     }
-    if every {
-        let names: BTreeSet<_> = calls.iter().map(|call| &call.name).collect();
-        let command = command.join(" ");
-        let told = format!(
-            "{command}: {fault} at {taken} of {} calls, of {} kinds; there were no more of the others",
-            calls.len(),
-            names.len()
-        );
-        let _ = writeln!(io::stderr(), "{told}");
+}
+
+/// Kills a command at its first system call, then at its second, and so on until it comes
+/// to its end.
+fn killed_at_every_call(
+    provider: &Provider,
+    strace: &Path,
+    command: &[&str],
+    comes_after: impl Fn(&str),
+) {
+    let tree = provider.sandbox.whole_snapshot();
+    let (mut kills, mut beyond) = (0, 0);
+    for number in 1.. {
+        put_back(&provider.sandbox, &tree);
+        let place = format!("killed at call {number}");
+        let inject = format!("inject=all:signal=KILL:when={number}");
+        let (killed, _) = traced(provider, strace, &["-e", &inject], command);
+        if killed.code == Some(0) {
+            beyond += 1;
+        } else {
+            assert_eq!(killed.signal, Some(9), "{place}\n{killed}");
+            (kills, beyond) = (kills + 1, 0);
+        }
+        goes_on(provider, &place, &comes_after);
+        if beyond == BEYOND {
+            break;
+        }
     }
+    let command = command.join(" ");
+    let _ = writeln!(io::stderr(), "{command}: killed at each of {kills} calls");
+}
+
+/// Does what comes after a run that was struck, and looks for what it left behind.
+fn goes_on(provider: &Provider, place: &str, comes_after: impl Fn(&str)) {
+    comes_after(place);
+    wait_for_hooks(provider);
+    let tree = provider.sandbox.whole_snapshot();
+    let left = tree.keys().find(|path| is_temporary(path));
+    assert_eq!(left, None, "{place}");
 }
 
 /// How often the provider did something to a value.
