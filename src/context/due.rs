@@ -146,7 +146,7 @@ impl Context {
             });
             match chores {
                 Ok(names) => found.push((environment, names)),
-                Err(error) => all.due.push(failed(environment, None, &error)),
+                Err(error) => all.due.push(undone(environment, None, &error)),
             }
         }
         let is_due = found.iter().any(|(_, names)| !names.is_empty());
@@ -206,7 +206,7 @@ impl Context {
                 }
                 Err(error) if error.code() == Code::Interrupted => return Err(error),
                 Err(error) => {
-                    all.due.push(failed(environment, Some(name), &error));
+                    all.due.push(undone(environment, Some(name), &error));
                     return Ok(());
                 }
             }
@@ -241,11 +241,15 @@ fn left(environment: &EnvironmentName, name: &SecretName, since: Timestamp) -> E
     }
 }
 
-fn failed(environment: &EnvironmentName, name: Option<&SecretName>, error: &Error) -> Entry {
+fn undone(environment: &EnvironmentName, name: Option<&SecretName>, error: &Error) -> Entry {
     Entry {
         name: name.cloned(),
         environment: environment.clone(),
-        done: Deed::Failed,
+        done: match error.inner() {
+            // Nothing was tried: who looks at them decides.
+            Error::HookNotAccepted { .. } => Deed::Left,
+            _ => Deed::Failed,
+        },
         version: None,
         retired: Vec::new(),
         why: Some(error.to_string()),

@@ -1035,6 +1035,26 @@ fn a_secret_past_its_period_is_rotated_or_left_to_a_person() {
 }
 
 #[test]
+fn hooks_that_are_new_here_are_left_to_a_person() {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    sandbox.run(&["policy", "--rotate-every", "30d"]).succeeds();
+    grow_old(sandbox);
+    let accepted = sandbox.pins().with_file_name("hooks");
+    fs::remove_dir_all(accepted).expect("removed");
+
+    assert_snapshot!(sandbox.run(&["rotate", "--due"]), @"
+    --- stdout ---
+    NAME  ENV  DONE  ABOUT
+    A     dev  left  the hooks of `A` in environment `dev` were not accepted on this machine, and there is no terminal to ask on; run `keyvault hook accept A --env dev` at a terminal, to see them and accept them
+    [exit 8]
+    ");
+    assert!(provider.log("calls").is_empty());
+    sandbox.run(&["hook", "accept", "A", "--yes"]).succeeds();
+    sandbox.run(&["rotate", "--due"]).succeeds();
+}
+
+#[test]
 fn every_environment_that_is_named_is_looked_at() {
     let provider = Provider::new();
     let sandbox = &provider.sandbox;
