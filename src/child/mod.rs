@@ -65,7 +65,14 @@ fn unstarted(program: &OsStr, source: io::Error) -> Error {
     }
 }
 
-/// Starts a program that prints its environment, and returns it as that program saw it:
+/// The shell that runs commands.
+pub const SHELL: &str = "/bin/sh";
+
+/// The program that prints its environment: where each system has it, since scripts begin
+/// with it, and not by a `PATH` of a secret.
+pub const PRINTER: &str = "/usr/bin/env";
+
+/// Starts [`PRINTER`], and returns it as that program saw it:
 /// each variable with a NUL behind it.
 ///
 /// # Errors
@@ -81,12 +88,10 @@ pub fn read_environment<'a>(
     // What `_` and a shell may add of themselves; a buffer that grows leaves copies behind.
     const SPARE: usize = 4096;
     let mut seen = Zeroizing::new(Vec::with_capacity(lengths.sum::<usize>() + SPARE));
-    // Where each system has it, since scripts begin with it: not by a `PATH` of a secret.
-    let program = "/usr/bin/env";
-    let mut command = Command::new(program);
+    let mut command = Command::new(PRINTER);
     command.arg("-0").env_clear().envs(variables);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let failed = |source| unstarted(program.as_ref(), source);
+    let failed = |source| unstarted(PRINTER.as_ref(), source);
     let mut child = command.spawn().map_err(failed)?;
     if let Some(mut pipe) = child.stdout.take() {
         pipe.read_to_end(&mut seen).map_err(failed)?;
@@ -131,7 +136,7 @@ fn shell(
     command: &str,
     variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
 ) -> Command {
-    let mut shell = Command::new("/bin/sh");
+    let mut shell = Command::new(SHELL);
     shell
         .arg("-c")
         .arg(command)

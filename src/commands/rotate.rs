@@ -4,14 +4,14 @@ use std::io::{self, ErrorKind, Write};
 
 use anyhow::Result;
 
-use crate::child::{environment, outcome};
+use crate::child::{SHELL, environment, outcome};
 use crate::commands::options::lifetime::{LifetimeArgs, tell_destroyed, until};
 use crate::commands::options::value_source::{ValueArgs, secret_name};
 use crate::context::Context;
 use crate::context::due::{Due, Entry};
 use crate::context::rotation::{Aborted, Rotating, Stepped};
 use crate::error::{Code, Error, reason};
-use crate::name::SecretName;
+use crate::name::{EnvironmentName, SecretName};
 use crate::secret_value::SecretValue;
 use crate::timestamp::Period;
 use crate::ui::{Format, Report, table};
@@ -92,7 +92,7 @@ pub fn run(args: &RotateArgs, cx: &Context) -> Result<Code> {
     let secret = opened.secret(name)?;
     cx.check_writer(&opened)?;
     let try_out = |value: &SecretValue| match &args.verify {
-        Some(command) => verify(cx, name, value, command),
+        Some(command) => verify(cx, (&environment, name), value, command),
         None => Ok(()),
     };
     let mut rotating = Rotating::of(cx, &store, &environment, name, !args.no_hooks);
@@ -169,7 +169,7 @@ fn refuse_blank(command: Option<&str>) -> Result<(), Error> {
 
 fn verify(
     cx: &Context,
-    name: &SecretName,
+    (own, name): (&EnvironmentName, &SecretName),
     value: &SecretValue,
     command: &str,
 ) -> Result<(), Error> {
@@ -181,6 +181,8 @@ fn verify(
         let what = "it holds a NUL byte, which no environment variable can carry";
         return Err(unverifiable(what.to_owned()));
     }
+    // Which version it will be, if any, is not known by now.
+    cx.log_use([own], vec![name.to_string()], Some(SHELL.as_ref()))?;
     let inherited = environment::inherited(cx.inherited(), false);
     let variables = environment::overlay(&inherited, [(name, value)]);
     let outcome = match cx.run_command(command, variables) {

@@ -98,6 +98,8 @@ impl Context {
             allow_dangerous: &[],
         };
         environment::admit(&inherited, &mut secrets, &rules)?;
+        let versions = secrets.iter().map(Chosen::reference).collect();
+        self.log_use([environment], versions, Some(child::PRINTER.as_ref()))?;
         let pairs = secrets.iter().map(|secret| (secret.variable, secret.value));
         let variables = environment::overlay(&inherited, pairs);
         self.let_go();

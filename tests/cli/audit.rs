@@ -34,8 +34,10 @@ pub fn lines(sandbox: &Sandbox) -> Vec<Value> {
 /// The last line, in short: command, outcome, error, environments, names.
 #[track_caller]
 fn last(sandbox: &Sandbox) -> String {
-    let lines = lines(sandbox);
-    let line = lines.last().expect("a line");
+    short(lines(sandbox).last().expect("a line"))
+}
+
+fn short(line: &Value) -> String {
     let word = |field: &str| line[field].as_str().unwrap_or("-").to_owned();
     let words = |field: &str| {
         let words = line[field].as_array().cloned().unwrap_or_default();
@@ -91,13 +93,65 @@ fn each_use_is_a_line_before_it_happens() {
         let before = lines(&sandbox).len();
         sandbox.run(command).succeeds();
         assert_eq!(last(&sandbox), expected, "{command:?}");
-        assert_eq!(lines(&sandbox).len(), before + 1, "{command:?}");
+        // What is copied is read as well.
+        let added = if command == copy { 2 } else { 1 };
+        assert_eq!(lines(&sandbox).len(), before + added, "{command:?}");
     }
     let verified = sandbox
         .run(&["audit", "verify", "--json"])
         .succeeds()
         .json();
     assert_eq!(verified["lines"], lines(&sandbox).len());
+}
+
+/// Another environment, the command of `--verify`, and the program by which `migrate` proves
+/// that values arrive.
+#[test]
+fn whatever_gets_a_value_it_is_a_line() {
+    let mut sandbox = Sandbox::with_secrets(&["A", "B"]);
+    let since = |sandbox: &Sandbox, before: usize| {
+        let lines = lines(sandbox).split_off(before);
+        let program = |line: &Value| line["program"].as_str().unwrap_or("-").to_owned();
+        let lines = lines.iter().map(|line| (short(line), program(line)));
+        lines
+            .map(|(line, by)| format!("{line} {by}\n"))
+            .collect::<String>()
+    };
+    let before = lines(&sandbox).len();
+    let copy = ["env", "copy", "dev", "prod", "--create-env", "--only", "A"];
+    sandbox.run(&copy).succeeds();
+    assert_snapshot!(since(&sandbox, before), @"
+    env copy ok - [dev] [A@1] -
+    env copy ok - [prod] [] -
+    env copy ok - [prod] [A] -
+    ");
+    let report = sandbox.run(&["audit", "report", "--json"]).json();
+    assert_eq!(report["reads"][0]["name"], "A", "{report}");
+    assert_eq!(
+        report["reads"][0]["environments"],
+        json!(["dev"]),
+        "{report}"
+    );
+
+    let before = lines(&sandbox).len();
+    let verify = ["rotate", "A", "--verify", "exit 3"];
+    sandbox.run_with_stdin(&verify, value_of("C")).exits(1);
+    let verify = ["rotate", "A", "--verify", "true"];
+    sandbox.run_with_stdin(&verify, value_of("C")).succeeds();
+    assert_snapshot!(since(&sandbox, before), @"
+    rotate ok - [dev] [A] /bin/sh
+    rotate failed verify-failed [] [A] -
+    rotate ok - [dev] [A] /bin/sh
+    rotate ok - [dev] [A] -
+    ");
+
+    let before = lines(&sandbox).len();
+    sandbox.write(".env", format!("D={}\n", value_of("D")));
+    sandbox.run(&["migrate", "--yes"]).succeeds();
+    assert_snapshot!(since(&sandbox, before), @"
+    migrate ok - [dev] [D] -
+    migrate ok - [dev] [D@1] /usr/bin/env
+    ");
 }
 
 #[test]
@@ -342,8 +396,12 @@ fn where_a_log_is_required_nothing_goes_without_its_line() {
         assert_eq!(refusal.text(), "", "{refusal}");
         refusal.says("KEYVAULT_AUDIT=required");
     }
-    for command in [["add", "B"], ["rotate", "A"]] {
-        sandbox.refused_with_stdin(&command, CANARY).exits(1);
+    for command in [
+        &["add", "B"][..],
+        &["rotate", "A"],
+        &["rotate", "A", "--verify", "touch started"],
+    ] {
+        sandbox.refused_with_stdin(command, CANARY).exits(1);
     }
     sandbox.run(&["list"]).succeeds();
 }

@@ -75,7 +75,7 @@ pub fn run(args: &CopyArgs, cx: &Context) -> Result<()> {
         confirm_creation(args.create_env, cx, &store, to)?;
     }
     let source = Layers::new(vec![cx.open(&store, from)?.environment()?]);
-    let names = choose(args, &source, cx)?;
+    let (names, versions) = choose(args, &source, cx)?;
     let target = exists.then(|| cx.open(&store, to)?.environment());
     let target = target.transpose()?;
     if let Some(target) = &target {
@@ -85,6 +85,9 @@ pub fn run(args: &CopyArgs, cx: &Context) -> Result<()> {
     let copies = Copies::of(source.into_top(), &names);
     let on_conflict = settle(args, &copies, target.as_ref(), cx)?;
     drop(target);
+    if !versions.is_empty() {
+        cx.log_use([from], versions, None)?;
+    }
     let plan = save(to, copies, &on_conflict, &store, cx)?;
     Ok(cx.ui.outcome(&Copied {
         from,
@@ -98,15 +101,21 @@ pub fn run(args: &CopyArgs, cx: &Context) -> Result<()> {
     })?)
 }
 
-/// Chooses as `exec` does.
-fn choose(args: &CopyArgs, source: &Layers, cx: &Context) -> Result<Vec<SecretName>, Error> {
+/// Chooses as `exec` does. Returns the names, and the versions as the audit log has them.
+fn choose(
+    args: &CopyArgs,
+    source: &Layers,
+    cx: &Context,
+) -> Result<(Vec<SecretName>, Vec<String>), Error> {
     let selection = args.selection.selection();
     let selected = selection.of(source, cx.now())?;
     for name in &selected.revoked {
         cx.ui.warn(&format!("`{name}` is revoked and was left out"));
     }
     let chosen = selected.chosen.iter();
-    Ok(chosen.map(|secret| secret.name.clone()).collect())
+    Ok(chosen
+        .map(|secret| (secret.name.clone(), secret.reference()))
+        .unzip())
 }
 
 /// Asks whether those may read the copies who cannot read the originals.

@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::error::printable;
+use crate::store::audit_log::filter::without_version;
 use crate::store::audit_log::line::{Line, Outcome};
 use crate::store::audit_log::report::bursts::Bursts;
 use crate::store::audit_log::report::clock::Clock;
@@ -177,10 +178,13 @@ impl Incident {
 }
 
 /// Tells whether a line is of values that were given out: by a command that does
-/// nothing else, or to a program, as a hook of `rotate` is one.
+/// nothing else, to a program, as a hook of `rotate` is one, or, as by `env copy`, by
+/// their versions.
 pub fn is_read(line: &Line) -> bool {
     let command = line.command.split(' ').next().unwrap_or_default();
-    let gives = READING.contains(&command) || line.program.is_some();
+    let has_version = |name: &String| without_version(name).len() < name.len();
+    let gives =
+        READING.contains(&command) || line.program.is_some() || line.names.iter().any(has_version);
     // `shell allow` and its like name no secret.
     line.outcome == Outcome::Ok && gives && !line.names.is_empty()
 }

@@ -208,6 +208,7 @@ fn a_new_agent_ci_system_or_identity_is_told_too() {
 fn what_changes_secrets_reads_none() {
     let change = Line {
         command: "rotate".to_owned(),
+        names: vec!["A".to_owned()],
         program: None,
         ..read(30 * DAY + 3 * HOUR)
     };
