@@ -36,6 +36,8 @@ pub struct Trail {
     allowed: RefCell<Vec<&'static str>>,
     /// Whether something was allowed, which may fail yet.
     began: Cell<bool>,
+    /// Whether others were waited for who kept the log locked all the time.
+    has_waited: Cell<bool>,
 }
 
 impl Trail {
@@ -198,8 +200,14 @@ impl Context {
     fn append(&self, line: Line) -> Result<Appended> {
         let vault = self.trail.vault.borrow();
         let vault = vault.as_deref().unwrap_or_else(|| Path::new(""));
-        let log = AuditLog::of_vault(self.state_folder().as_deref(), vault);
-        log.append(line, &Writer::of(self.identity.get()))
+        let mut log = AuditLog::of_vault(self.state_folder().as_deref(), vault);
+        if self.trail.has_waited.get() {
+            log = log.without_waiting();
+        }
+        let appended = log.append(line, &Writer::of(self.identity.get()));
+        let is_locked = matches!(appended, Err(Error::LockHeld { .. }));
+        self.trail.has_waited.set(is_locked);
+        appended
     }
 
     fn line(

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 
 use crate::context::variable;
+use crate::error::printable;
 
 /// How many programs above this one are named: a shell, what it runs in, and what started
 /// that. Each is a file to be read, which takes 3 µs.
@@ -123,7 +124,7 @@ impl Stat {
         // A name may hold anything, also brackets; of the fields behind it none does.
         let begin = text.iter().position(|byte| *byte == b'(')?;
         let end = text.iter().rposition(|byte| *byte == b')')?;
-        let name = String::from_utf8_lossy(text.get(begin + 1..end)?).into_owned();
+        let name = printable(&String::from_utf8_lossy(text.get(begin + 1..end)?));
         let rest = std::str::from_utf8(&text[end + 1..]).ok()?;
         // The state, and then parent, group, session and terminal.
         let mut fields = rest.split_ascii_whitespace().skip(1);
@@ -165,6 +166,11 @@ mod tests {
             stat("bash", 3, 34817)
         );
         assert_eq!(parse("7 (a) S (b) R 3 7 7 0 -1 0"), stat("a) S (b", 3, 0));
+        // Nothing that a terminal would obey gets into the log.
+        assert_eq!(
+            parse("7 (\"\u{1b}[2J\u{9b}1m) S 3 7 7 0 -1 0"),
+            stat("\"\\u{1b}[2J\\u{9b}1m", 3, 0)
+        );
         for bad in [
             "",
             "7 bash S 3",

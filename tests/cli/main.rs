@@ -11,6 +11,7 @@ mod architecture;
 mod audit;
 mod audit_accept;
 mod audit_hooks;
+mod audit_hostile;
 mod audit_views;
 mod clipboard;
 mod clock;

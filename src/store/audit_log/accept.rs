@@ -63,7 +63,7 @@ impl AuditLog {
             Some(folder) => folder,
             None => Folder::create(path)?,
         };
-        lock(&folder)?;
+        lock(&folder, self.patience)?;
         let found = segments(&folder)?;
         if digest_of(&folder, &found)? != accepted {
             return Ok(None);

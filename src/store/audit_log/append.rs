@@ -6,21 +6,25 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use crate::error::{Error, Result};
 use crate::seal::audit::AuditKey;
 use crate::seal::digest::{Digest, LogId, LogMac};
 use crate::seal::identity::Identity;
 use crate::seal::random;
-use crate::store::audit_log::head::{Head, LastWriter, log_id};
+use crate::store::audit_log::head::{self, Head, LastWriter, log_id};
 use crate::store::audit_log::line::{Line, Outcome};
 use crate::store::audit_log::read::RawLines;
 use crate::store::audit_log::record::{Parts, Record};
 use crate::store::audit_log::{
-    AuditLog, HEAD, HEAD_LOST, OWN_COMMAND, SEGMENT_MAX, lock, open, read_head, segment_name,
-    segments,
+    AuditLog, HEAD, HEAD_LOST, OWN_COMMAND, SEGMENT_MAX, SEGMENT_READ_MAX, lock, open, read_head,
+    segment_name, segments,
 };
 use crate::store::folder::{Folder, is_regular_file};
+
+/// The size of the file [`HEAD`].
+const HEAD_MAX: u64 = (head::LENGTH + LastWriter::LENGTH) as u64;
 
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
@@ -91,8 +95,9 @@ impl AuditLog {
             Some(folder) => folder,
             None => Folder::create(path)?,
         };
-        lock(&folder)?;
+        lock(&folder, self.patience)?;
         let failed = |error: io::Error| Error::io("write", path)(error);
+        check_limit(HEAD_MAX).map_err(failed)?;
         let head_file = open_or_create(&folder, HEAD, OFlags::RDWR);
         let head_file = head_file.map_err(|error| failed(error.into()))?;
         let (head, last_writer) = read_head(&head_file).map_err(failed)?;
@@ -121,6 +126,7 @@ impl AuditLog {
             put(&mut end, lost_head(&line), &writer.key, &mut bytes);
         }
         put(&mut end, line, &writer.key, &mut bytes);
+        check_limit(end.end).map_err(failed)?;
         if let Err(error) = write_whole(&segment, &bytes) {
             // Under the lock what is behind the end is ours.
             let _ = segment.set_len(before);
@@ -144,7 +150,8 @@ impl AuditLog {
     pub(super) fn find_end(&self, found: &[u64]) -> Result<Head> {
         let lines = |segment: u64| -> Result<RawLines> {
             let folder = self.folder()?.ok_or(Error::NoHome)?;
-            Ok(RawLines::new(folder, vec![segment], None))
+            let limit = Some((segment, SEGMENT_READ_MAX));
+            Ok(RawLines::new(folder, vec![segment], limit))
         };
         let (first, last) = (found[0], found[found.len() - 1]);
         let root = lines(first)?.next().transpose()?;
@@ -236,6 +243,11 @@ pub(super) fn settle(folder: &Folder, end: &mut Head) -> Result<File> {
             begin_segment(end);
             continue;
         }
+        if size > SEGMENT_READ_MAX {
+            end.line += 1;
+            begin_segment(end);
+            continue;
+        }
         catch_up(folder, end)?;
     }
 }
@@ -282,6 +294,15 @@ pub(super) fn open_or_create(folder: &Folder, name: &str, flags: OFlags) -> Resu
     // Where the umask took away even the owner's rights.
     rustix::fs::fchmod(&file, FILE_MODE)?;
     Ok(file)
+}
+
+/// Makes sure that a file may have this size: whoever writes more than `ulimit -f` allows is
+/// killed.
+fn check_limit(size: u64) -> io::Result<()> {
+    match getrlimit(Resource::Fsize).current {
+        Some(limit) if limit < size => Err(Errno::FBIG.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Writes all bytes by one call; less than all is a failure.

@@ -22,7 +22,8 @@
 //!
 //! Numbers count physical lines, through all segments. What was not written whole, or
 //! does not fit, stays as it is, and a new segment is begun behind it; what a head tells
-//! of and is not there leaves a gap. So nothing that [`verify`] should name is mended by
+//! of and is not there leaves a gap. Of a file that is far larger than a segment can be, what is
+//! too much counts as one line, whatever there is, so that nothing waits for it to be read. So nothing that [`verify`] should name is mended by
 //! whoever writes next. A head that is lost is made anew, and a line says so
 //! ([`HEAD_LOST`]).
 //!
@@ -72,6 +73,11 @@ const SEGMENT_MAX: u64 = 8 << 20;
 /// The longest line that is read: one names each secret of a large environment.
 const LINE_MAX: usize = 16 << 20;
 
+/// More than a segment can have: it is begun anew once it has [`SEGMENT_MAX`], and one write
+/// has two lines at most. What is larger is none of ours, and whoever writes does not read it
+/// to its end.
+const SEGMENT_READ_MAX: u64 = SEGMENT_MAX + 2 * LINE_MAX as u64;
+
 /// How long is waited for others. Each has the log for some microseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -98,6 +104,8 @@ const NAME_DIGITS: usize = 12;
 pub struct AuditLog {
     /// Where it is, if anywhere.
     path: Option<PathBuf>,
+    /// How long is waited for others.
+    patience: Duration,
 }
 
 impl AuditLog {
@@ -107,6 +115,15 @@ impl AuditLog {
         let digest = Digest::of(vault.as_os_str().as_encoded_bytes()).to_string();
         Self {
             path: state.map(|state| state.join("audit").join(&digest[..32])),
+            patience: PATIENCE,
+        }
+    }
+
+    /// Returns the same log for who has waited for others already, in vain.
+    pub fn without_waiting(self) -> Self {
+        Self {
+            patience: Duration::ZERO,
+            ..self
         }
     }
 
@@ -134,7 +151,7 @@ impl AuditLog {
 }
 
 /// Waits until nobody else writes in a log. It is free again once the folder is closed.
-fn lock(folder: &Folder) -> Result<()> {
+fn lock(folder: &Folder, patience: Duration) -> Result<()> {
     let start = Instant::now();
     let mut pause = Duration::from_micros(50);
     loop {
@@ -143,7 +160,7 @@ fn lock(folder: &Folder) -> Result<()> {
             Err(Errno::WOULDBLOCK | Errno::INTR) => {}
             Err(error) => return Err(Error::io("lock", folder.path())(error.into())),
         }
-        if start.elapsed() >= PATIENCE {
+        if start.elapsed() >= patience {
             let (path, seconds) = (folder.path().to_owned(), PATIENCE.as_secs());
             return Err(Error::LockHeld { path, seconds });
         }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::seal::digest::LogMac;
 use crate::store::audit_log::line::Line;
 use crate::store::audit_log::record::Parts;
-use crate::store::audit_log::{AuditLog, LINE_MAX, open, segment_name, segments};
+use crate::store::audit_log::{AuditLog, LINE_MAX, SEGMENT_READ_MAX, open, segment_name, segments};
 use crate::store::folder::{Folder, is_regular_file};
 
 /// A line as it stands in a file.
@@ -179,7 +179,8 @@ impl AuditLog {
             return Ok(None);
         };
         let index = usize::try_from(line - segment).unwrap_or(usize::MAX);
-        let raw = RawLines::new(folder, vec![segment], None).nth(index);
+        let limit = Some((segment, SEGMENT_READ_MAX));
+        let raw = RawLines::new(folder, vec![segment], limit).nth(index);
         let raw = raw.transpose()?;
         Ok(raw.and_then(|raw| Some(Parts::of(&raw.bytes)?.mac)))
     }

@@ -170,7 +170,7 @@ impl AuditLog {
         let Some(folder) = self.folder()? else {
             return Ok(None);
         };
-        lock(&folder)?;
+        lock(&folder, self.patience)?;
         let failed = |error: std::io::Error| Error::io("read", folder.path())(error);
         let head = match open(&folder, HEAD, OFlags::RDONLY) {
             Ok(file) => read_head(file).map_err(failed)?.0,
@@ -600,6 +600,22 @@ mod tests {
         put_back();
         place.append();
         assert_eq!(place.fault(), None);
+    }
+
+    /// It would be read for an hour, while others wait.
+    #[test]
+    fn what_no_segment_can_be_is_not_read_to_its_end() {
+        for (has_head, last) in [(true, 8), (false, 9)] {
+            let place = Place::with("ooooo");
+            let segment = fs::OpenOptions::new().append(true).open(place.segment(1));
+            let segment = segment.expect("opened");
+            segment.set_len(1 << 42).expect("there are holes");
+            if !has_head {
+                fs::remove_file(place.head()).expect("removed");
+            }
+            place.append();
+            assert_eq!(place.append().line, last);
+        }
     }
 
     #[test]
