@@ -14,6 +14,7 @@ use crate::store::folder::{
 use crate::store::pin::Verdict;
 use crate::store::{VaultStore, in_git_work_tree};
 use crate::ui::Report;
+use crate::vault::Environment;
 
 /// Look for what is wrong and name the command that mends it
 ///
@@ -154,6 +155,7 @@ impl Findings {
         let path = store.path();
         self.ok("vault", format!("`{}`", cx.brief(path)));
         self.permissions(cx, store);
+        self.audit_log(cx, store);
         let names = store.folder().names().unwrap_or_default();
         if names.iter().any(|name| target_of_temporary(name).is_some()) {
             self.note(
@@ -178,6 +180,7 @@ impl Findings {
             Ok(expected) => expected,
             Err(error) => return self.error(cx, "vault", &error),
         };
+        let mut newest_save = None;
         for name in environments {
             let subject = format!("environment {name}");
             if !opens {
@@ -188,7 +191,15 @@ impl Findings {
                 continue;
             }
             let identity = cx.identity();
-            match identity.and_then(|identity| store.inspect(&name, identity, expected.as_ref())) {
+            let found =
+                identity.and_then(|identity| store.inspect(&name, identity, expected.as_ref()));
+            if let Ok(found) = &found
+                && matches!(found.verdict, Verdict::Same | Verdict::Newer)
+            {
+                self.hooks(cx, &found.environment);
+                newest_save = newest_save.max(Some(found.environment.updated_at));
+            }
+            match found {
                 Ok(found) => match found.verdict {
                     Verdict::Same => self.ok(&subject, "as this machine saw it last"),
                     Verdict::Newer if found.before.is_none() => {
@@ -205,6 +216,41 @@ impl Findings {
                 },
                 Err(error) => self.error(cx, &subject, &error),
             }
+        }
+        if let Some(oddity) = cx.clock().knowing(newest_save).oddity() {
+            let mend = "set the clock; if that of the save was wrong, run `keyvault trust` after the next one";
+            self.problem("clock", oddity.to_string(), cx.ui.as_typed(mend));
+        }
+    }
+
+    /// Names secrets with hooks that do not run here before a person has looked at them.
+    fn hooks(&mut self, cx: &Context, environment: &Environment) {
+        let secrets = cx.secrets_with_new_hooks(environment);
+        let Some(first) = secrets.first() else { return };
+        let listed: Vec<String> = secrets.iter().map(|name| format!("`{name}`")).collect();
+        let text = format!(
+            "not accepted on this machine, and so not run by `rotate --due`: those of {}",
+            listed.join(", ")
+        );
+        let mend = format!(
+            "run `keyvault hook accept {first} --env {}`",
+            environment.name
+        );
+        let mend = Some(cx.ui.as_typed(&mend));
+        self.add(Kind::Note, "hooks", text, mend);
+    }
+
+    /// Looks whether uses can be logged. Whether the log holds is for `audit verify`.
+    fn audit_log(&mut self, cx: &Context, store: &VaultStore) {
+        let log = cx.audit_log(store);
+        match (log.look(), log.path()) {
+            (Ok(true), Ok(path)) => {
+                let text = format!("others may look into `{}`", cx.brief(path));
+                let mend = format!("run `chmod 700 {}`", shell_word(path));
+                self.problem("audit log", text, mend);
+            }
+            (Err(error), _) => self.error(cx, "audit log", &error),
+            _ => self.ok("audit log", "it can be written"),
         }
     }
 

@@ -776,6 +776,21 @@ impl Report for NewHooks<'_> {
 }
 
 impl Context {
+    /// Returns the secrets with hooks that were not accepted on this machine.
+    pub fn secrets_with_new_hooks<'e>(&self, opened: &'e Environment) -> Vec<&'e SecretName> {
+        let accepted = Acceptances::below(self.state_folder().as_deref());
+        let secrets = opened.secrets.iter().filter(|(name, secret)| {
+            Step::ALL.into_iter().any(|step| {
+                let hook = secret.hooks.of(step);
+                hook.is_some_and(|hook| {
+                    let candidate = Candidate::new(opened.vault, &opened.name, name, step, hook);
+                    !accepted.has(&candidate)
+                })
+            })
+        });
+        secrets.map(|(name, _)| name).collect()
+    }
+
     /// Makes sure that hooks of a secret were accepted on this machine. Those that were
     /// not are shown, and asked about. Returns how many are new here.
     ///

@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use insta::assert_snapshot;
 
+use crate::rewrite;
 use crate::sandbox::{Sandbox, tool};
 
 #[test]
@@ -20,6 +21,7 @@ fn names_what_is_wrong_and_what_mends_it() {
              run `chmod 700 [sandbox]/project/.keyvault`
     problem  permissions: others may read `[sandbox]/project/.keyvault/dev.age`
              run `chmod 600 [sandbox]/project/.keyvault/dev.age`
+    ok       audit log: it can be written
     ok       environment dev: as this machine saw it last
     [exit 8]
     ");
@@ -168,6 +170,7 @@ fn what_no_command_mends_has_none() {
     --- stdout ---
     note     identity: `KEYVAULT_IDENTITY` has no passphrase: whoever reads it opens your vaults
     ok       vault: `[sandbox]/project/.keyvault`
+    ok       audit log: it can be written
     ok       environment dev: as this machine saw it last
     [exit 0]
     ");
@@ -188,6 +191,59 @@ fn folders_that_others_may_write_in_are_a_problem() {
     let doctor = sandbox.run(&["doctor"]).exits(8);
     let mend = format!("run `chmod 700 {}`", state.display());
     assert!(doctor.text().contains(&mend), "{doctor}");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_and_one_that_others_see_are_problems() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let mut folders = fs::read_dir(sandbox.audit()).expect("listed");
+    let log = folders.next().expect("a log").expect("listed").path();
+    let said = || sandbox.run(&["doctor", "-q"]).exits(8).text().to_owned();
+    assert!(!said().contains("audit log"), "{}", said());
+
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o755)).expect("set");
+    assert!(
+        said().contains("audit log: others may look into"),
+        "{}",
+        said()
+    );
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o700)).expect("set");
+    let head = log.join("head");
+    fs::remove_file(&head).expect("removed");
+    fs::create_dir(&head).expect("made");
+    assert!(said().contains("audit log: cannot write"), "{}", said());
+    fs::remove_dir_all(sandbox.audit()).expect("removed");
+    assert!(!said().contains("audit log"), "{}", said());
+    assert!(!sandbox.audit().exists(), "it was made");
+    fs::write(sandbox.audit(), "").expect("written");
+    assert!(said().contains("audit log: cannot open"), "{}", said());
+}
+
+#[test]
+fn hooks_that_are_new_here_and_a_clock_that_is_behind_are_named() {
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    let set = ["hook", "set", "A", "create", "--", "true"];
+    sandbox.run(&set).succeeds();
+    let doctor = || sandbox.run(&["doctor"]);
+    assert!(!doctor().text().contains("hooks:"), "{}", doctor());
+    fs::remove_dir_all(sandbox.pins().with_file_name("hooks")).expect("removed");
+    let text = doctor().text().to_owned();
+    assert!(
+        text.contains("note     hooks: not accepted on this machine"),
+        "{text}"
+    );
+    assert!(
+        text.contains("run `keyvault hook accept A --env dev`"),
+        "{text}"
+    );
+
+    assert!(!text.contains("clock:"), "{text}");
+    rewrite::save_at(&sandbox, "2999-01-01T00:00:00Z");
+    let text = doctor().text().to_owned();
+    assert!(
+        text.contains("problem  clock: this machine's clock says"),
+        "{text}"
+    );
 }
 
 /// It may be somebody else's, and what is unlocked must be out of its reach.

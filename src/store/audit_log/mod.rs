@@ -42,6 +42,7 @@ mod export;
 pub mod filter;
 mod head;
 pub mod line;
+mod look;
 #[cfg(test)]
 mod place;
 mod read;
