@@ -10,6 +10,7 @@ use crate::name::{EnvironmentName, Remark, SecretName, Tag};
 use crate::timestamp::Timestamp;
 use crate::ui::{Report, table};
 use crate::vault::layers::Layered;
+use crate::vault::rotation::Stage;
 use crate::vault::secret::VersionState;
 
 /// List the secrets of an environment, never their values
@@ -62,6 +63,10 @@ struct Row<'a> {
     created_by: &'a str,
     age_seconds: u64,
     expires_at: Option<Timestamp>,
+    /// Whether it is refused because of that, by the time that dates are judged by.
+    expired: bool,
+    /// Whether a rotation is under way, so that no other can begin.
+    rotating: bool,
     description: Option<&'a Remark>,
     tags: &'a [Tag],
     #[serde(skip)]
@@ -81,9 +86,28 @@ impl<'a> Row<'a> {
             created_by: version.created_by.as_str(),
             age_seconds: age.as_seconds(),
             expires_at: version.expires_at,
+            expired: version.state == VersionState::Current && version.is_expired(now),
+            rotating: found.secret.stage() != Stage::Idle,
             description: found.secret.description.as_ref(),
             tags: &found.secret.tags,
             age: age.rounded().to_string(),
+        }
+    }
+}
+
+impl Row<'_> {
+    /// Says in a word or two what it is good for: what has expired is not served, whatever
+    /// state it is in.
+    fn state(&self) -> String {
+        let state = if self.expired {
+            "expired".to_owned()
+        } else {
+            self.state.to_string()
+        };
+        if self.rotating {
+            state + ", rotating"
+        } else {
+            state
         }
     }
 }
@@ -103,7 +127,7 @@ impl Report for Listing<'_> {
                 } else {
                     String::new()
                 },
-                row.state.to_string(),
+                row.state(),
                 row.version.to_string(),
                 row.age.clone(),
                 or_nothing(row.expires_at.as_ref().map(Timestamp::to_string)),

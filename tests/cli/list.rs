@@ -1,5 +1,8 @@
 use insta::assert_snapshot;
+use serde_json::json;
 
+use crate::rewrite::date;
+use crate::rotation::Provider;
 use crate::sandbox::{Sandbox, Transcript};
 
 /// A listing without its ages, which depend on how fast the test runs.
@@ -92,8 +95,10 @@ fn json_has_all_but_the_values() {
             "created_by",
             "description",
             "environment",
+            "expired",
             "expires_at",
             "name",
+            "rotating",
             "state",
             "tags",
             "version"
@@ -102,6 +107,60 @@ fn json_has_all_but_the_values() {
     assert_eq!(secret["name"], "A");
     assert_eq!(secret["state"], "current");
     assert_eq!(secret["created_by"], "alice");
+}
+
+#[test]
+fn shows_what_has_expired_and_what_is_rotated() {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    for name in ["B", "C", "D"] {
+        sandbox.add(name, "made-up");
+    }
+    date(sandbox, "B", "2020-01-01T00:00:00Z");
+    date(sandbox, "C", "2099-01-01T00:00:00Z");
+    date(sandbox, "D", "2020-01-01T00:00:00Z");
+    // Nothing of it was served any more before that.
+    sandbox.run(&["revoke", "D"]).succeeds();
+    provider.fails("verify", "");
+    sandbox.run(&["rotate", "A"]).exits(1);
+
+    let list = sandbox.run(&["list"]).succeeds().says_nothing();
+    let cells = |line: &str| {
+        let cells = line.split("  ").map(str::trim);
+        let cells = cells.filter(|cell| !cell.is_empty());
+        // All but the version, and the age, which depends on how fast this runs.
+        let cells = cells.enumerate().filter(|(at, _)| ![2, 3].contains(at));
+        cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(" | ")
+    };
+    let shown: Vec<String> = list.text().lines().map(cells).collect();
+    let expected = [
+        "NAME | STATE | EXPIRES",
+        "A | current, rotating",
+        "B | expired | 2020-01-01T00:00:00Z",
+        "C | current | 2099-01-01T00:00:00Z",
+        "D | revoked | 2020-01-01T00:00:00Z",
+    ];
+    assert_eq!(shown, expected);
+    let json = sandbox.run(&["list", "--json"]).succeeds().json();
+    let secrets = json["secrets"].as_array().expect("a list");
+    let told = secrets
+        .iter()
+        .map(|one| ["state", "expired", "rotating"].map(|field| one[field].clone()));
+    let expected = [
+        [json!("current"), json!(false), json!(true)],
+        [json!("current"), json!(true), json!(false)],
+        [json!("current"), json!(false), json!(false)],
+        [json!("revoked"), json!(false), json!(false)],
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+
+    // Before there is a new value it is under way as well, and past its date.
+    sandbox.run(&["rotate", "A", "--abort"]).succeeds();
+    provider.fails("create", "");
+    sandbox.run(&["rotate", "A"]).exits(1);
+    date(sandbox, "A", "2020-01-01T00:00:00Z");
+    let list = sandbox.run(&["list"]).succeeds();
+    assert!(list.text().contains("expired, rotating  1"), "{list}");
 }
 
 #[test]
