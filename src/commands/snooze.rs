@@ -20,8 +20,8 @@ const FOREVER: &str = "9999-01-01T00:00:00Z";
 /// Let `status` be silent about a secret for a while
 ///
 /// It then names the secret, and exits with code 8 for it, only where the secret has
-/// expired or a rotation of it was interrupted. Colleagues see the same: until when is
-/// kept in the environment.
+/// expired, its value was revoked elsewhere or a rotation of it was interrupted.
+/// Colleagues see the same: until when is kept in the environment.
 #[derive(clap::Args)]
 pub struct SnoozeArgs {
     /// Name of the secret

@@ -27,6 +27,8 @@ use crate::vault::attention::{self, Attention, Kind, Place, Rotating, Surroundin
 /// Exit code 8 if anything needs attention. The kinds, the worst first:
 ///
 /// - expired: past its date, and refused
+/// - exposed: a value, in use or about to be, that was revoked under another name or in
+///   another environment, for whatever reason
 /// - interrupted: a rotation began more than an hour ago, and went no further;
 ///   `rotate NAME --abort` gives it up
 /// - missing: listed in `.env.example`, and not in the environment

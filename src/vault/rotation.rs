@@ -12,7 +12,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::name::{MemberName, SecretName};
+use crate::name::{MemberName, Remark, SecretName};
 use crate::seal::digest::{Digest, Fingerprint, hex_text};
 use crate::secret_value::SecretValue;
 use crate::timestamp::{Period, Timestamp};
@@ -30,6 +30,11 @@ const ROTATED: &str = "rotated";
 
 /// Why a value was revoked that never was in use.
 const ABORTED: &str = "aborted";
+
+/// Tells whether a value was revoked by a rotation, and not because somebody had a reason.
+pub fn is_own_reason(reason: &Remark) -> bool {
+    [ROTATED, ABORTED].contains(&reason.as_str())
+}
 
 hex_text!(
     /// Tells one rotation from another: 128 random bits that stay the same however

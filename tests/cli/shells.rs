@@ -68,7 +68,7 @@ fn each_place_is_completed_by_what_fits_there() {
         (&["hook", "remove", "OTHER", "c"], "create"),
         (&["hook", "accept", "O"], "OTHER"),
         (&["rotate", "--resume", "O"], "OTHER"),
-        (&["status", "--only", "ex"], "expired expiring"),
+        (&["status", "--only", "ex"], "expired exposed expiring"),
         (
             &["status", "--ignore", "due,w"],
             "due,whitespace due,weak-identity",

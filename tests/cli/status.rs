@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::forge::resigned;
-use crate::rotation::Provider;
+use crate::rotation::{FIRST, Provider};
 use crate::sandbox::{CANARY, PASSPHRASE, Sandbox, Transcript};
 use crate::terminal::Terminal;
 
@@ -49,6 +49,7 @@ fn troubled() -> Sandbox {
         "SIGNING_KEY",
         "OLD_KEY",
         "SHARED_KEY",
+        "MAIL_PASSWORD",
     ] {
         sandbox.add(name, &format!("{name} {CANARY}"));
     }
@@ -65,11 +66,22 @@ fn troubled() -> Sandbox {
     for (name, value) in [
         ("SHARED_KEY", format!("SHARED_KEY {CANARY}")),
         ("PORT", "3000".to_owned()),
+        ("SMTP_PASSWORD", format!("MAIL_PASSWORD {CANARY}")),
     ] {
         sandbox
             .run_with_stdin(&["add", name, "-e", "prod"], value)
             .succeeds();
     }
+    // As if it had been revoked in `prod` alone, while nobody was asked of the others.
+    let revoke = [
+        "revoke",
+        "SMTP_PASSWORD",
+        "-e",
+        "prod",
+        "--reason",
+        "leaked",
+    ];
+    sandbox.run(&revoke).succeeds();
     fs::write(
         sandbox.project().join(".env.example"),
         "PORT=\nSENTRY_DSN=\n",
@@ -145,6 +157,8 @@ fn one_of_each_problem_is_shown_the_worst_first() {
     KIND           NAME            ENVIRONMENT  WHY
     expired        STRIPE_KEY      dev          expired 3d ago
                    keyvault rotate STRIPE_KEY --env dev
+    exposed        MAIL_PASSWORD   dev          revoked as SMTP_PASSWORD@1 in prod (leaked)
+                   keyvault rotate MAIL_PASSWORD --env dev
     interrupted    GITLAB_TOKEN    dev          begun 1d ago by bob
                    keyvault rotate GITLAB_TOKEN --resume --env dev
     missing        SENTRY_DSN      dev          listed in .env.example
@@ -166,7 +180,7 @@ fn one_of_each_problem_is_shown_the_worst_first() {
     weak-identity                               your identity has no passphrase
                    keyvault identity --new-passphrase
     --- stderr ---
-    keyvault: note: 12 secrets in 2 environments, 11 things need attention
+    keyvault: note: 14 secrets in 2 environments, 12 things need attention
     [exit 8]
     ");
 }
@@ -186,6 +200,24 @@ fn one_of_each_problem_in_json() {
           "kind": "expired",
           "mend": "keyvault rotate STRIPE_KEY --env dev",
           "name": "STRIPE_KEY",
+          "since": "[time]",
+          "version": 1
+        },
+        {
+          "created_at": "[time]",
+          "environment": "dev",
+          "kind": "exposed",
+          "mend": "keyvault rotate MAIL_PASSWORD --env dev",
+          "name": "MAIL_PASSWORD",
+          "revoked_as": [
+            {
+              "environment": "prod",
+              "name": "SMTP_PASSWORD",
+              "reason": "leaked",
+              "revoked_at": "[time]",
+              "version": 1
+            }
+          ],
           "since": "[time]",
           "version": 1
         },
@@ -294,7 +326,7 @@ fn one_of_each_problem_in_json() {
       ],
       "rotating": [],
       "schema": 1,
-      "secrets": 12,
+      "secrets": 14,
       "snoozed": 0
     }
     "#);
@@ -306,6 +338,7 @@ fn quiet_is_one_name_a_line() {
     assert_snapshot!(sandbox.run(&["status", "-q"]), @"
     --- stdout ---
     STRIPE_KEY
+    MAIL_PASSWORD
     GITLAB_TOKEN
     SENTRY_DSN
     OPENAI_API_KEY
@@ -367,7 +400,7 @@ fn kinds_are_chosen_and_left_out() {
             "weak-identity"
         ]),
         (
-            "expired interrupted expiring due lingering".to_owned(),
+            "expired exposed interrupted expiring due lingering".to_owned(),
             Some(8)
         )
     );
@@ -388,7 +421,7 @@ fn a_kind_that_is_none_is_refused() {
     ");
     assert_snapshot!(sandbox.refused(&["status", "--ignore", "made-up-word"]), @"
     --- stderr ---
-    keyvault: error: `--ignore` has a value that does not fit: a kind is one of `expired`, `interrupted`, `missing`, `placeholder`, `expiring`, `due`, `lingering`, `reused`, `whitespace`, `unused`, `weak-identity`
+    keyvault: error: `--ignore` has a value that does not fit: a kind is one of `expired`, `exposed`, `interrupted`, `missing`, `placeholder`, `expiring`, `due`, `lingering`, `reused`, `whitespace`, `unused`, `weak-identity`
     keyvault: hint: run `keyvault status --help`
     [exit 2]
     ");
@@ -657,6 +690,64 @@ fn what_mends_can_be_pasted_and_does_it() {
 }
 
 #[test]
+fn what_is_exposed_is_told_until_it_has_another_value() {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    let revoked_in_prod = |name: &str, value: &str, reason: &str| {
+        let add = ["add", name, "-e", "prod"];
+        sandbox.run_with_stdin(&add, value).succeeds();
+        let revoke = ["revoke", name, "-e", "prod", "--reason", reason];
+        sandbox.run(&revoke).succeeds();
+    };
+    let told = || {
+        let status = ["status", "--only", "exposed", "--json", "-q"];
+        let json = sandbox.run(&status).json();
+        let attention = json["attention"].as_array().expect("a list").clone();
+        let mends = attention
+            .iter()
+            .map(|line| line["mend"].as_str().expect("text").to_owned());
+        mends.collect::<Vec<_>>()
+    };
+    sandbox.run(&["env", "create", "prod"]).succeeds();
+    assert_eq!(told(), [""; 0]);
+    revoked_in_prod("B", FIRST, "leaked");
+    sandbox.run(&["snooze", "A", "forever"]).succeeds();
+    assert_eq!(told(), ["keyvault rotate A --env dev"]);
+    // What is not looked at is not known.
+    sandbox
+        .run(&["status", "--only", "exposed", "-e", "dev"])
+        .succeeds();
+
+    // One is under way, so that no other can begin.
+    provider.fails("verify", "");
+    sandbox.run(&["rotate", "A"]).exits(1);
+    assert_eq!(told(), ["keyvault rotate A --resume --env dev"]);
+    // Its new value is no better.
+    let pending = sandbox.run(&["get", "A@pending"]).succeeds();
+    revoked_in_prod("C", pending.text().trim_end(), "in a chat");
+    assert_snapshot!(sandbox.run(&["status", "--only", "exposed"]), @"
+    --- stdout ---
+    KIND     NAME  ENVIRONMENT  WHY
+    exposed  A     dev          revoked as B@1 in prod (leaked)
+             keyvault rotate A --abort --env dev
+    exposed  A     dev          version 2, revoked as C@1 in prod (in a chat)
+             keyvault rotate A --abort --env dev
+    --- stderr ---
+    keyvault: note: 3 secrets in 2 environments, 2 things need attention
+    [exit 8]
+    ");
+    let abort = "keyvault rotate A --abort --env dev";
+    assert_eq!(told(), [abort, abort]);
+    sandbox
+        .run(&["rotate", "A", "--abort", "--env", "dev"])
+        .succeeds();
+    assert_eq!(told(), ["keyvault rotate A --env dev"]);
+    provider.is_well("verify");
+    sandbox.run(&["rotate", "A", "--env", "dev"]).succeeds();
+    assert_eq!(told(), [""; 0]);
+}
+
+#[test]
 fn commands_are_told_as_this_one_was_typed() {
     let sandbox = Sandbox::new();
     sandbox.add("A", "changeme");
@@ -686,6 +777,8 @@ fn on_a_terminal_there_are_colours_and_bars() {
     KIND           NAME            ENVIRONMENT  AGE         WHY
     ^[1;31mexpired^[0m        STRIPE_KEY      dev          ^[1;31m██████████^[0m  expired 3d ago
                    ^[2mkeyvault rotate STRIPE_KEY --env dev^[0m
+    ^[1;31mexposed^[0m        MAIL_PASSWORD   dev                      revoked as SMTP_PASSWORD@1 in prod (leaked)
+                   ^[2mkeyvault rotate MAIL_PASSWORD --env dev^[0m
     ^[1;31minterrupted^[0m    GITLAB_TOKEN    dev                      begun 1d ago by bob
                    ^[2mkeyvault rotate GITLAB_TOKEN --resume --env dev^[0m
     ^[1;31mmissing^[0m        SENTRY_DSN      dev                      listed in .env.example
@@ -706,7 +799,7 @@ fn on_a_terminal_there_are_colours_and_bars() {
                    ^[2mkeyvault remove FORGOTTEN_KEY --env dev^[0m
     ^[36mweak-identity^[0m                                           your identity has no passphrase
                    ^[2mkeyvault identity --new-passphrase^[0m
-    keyvault: ^[1;36mnote:^[0m 12 secrets in 2 environments, 11 things need attention
+    keyvault: ^[1;36mnote:^[0m 14 secrets in 2 environments, 12 things need attention
     ");
     // Without colours the bars stay.
     let plain = on_terminal(
@@ -720,7 +813,7 @@ fn on_a_terminal_there_are_colours_and_bars() {
              keyvault rotate STRIPE_KEY --env dev
     due      SIGNING_KEY  dev          ██████████  due since 12d (every 90d)
              keyvault rotate SIGNING_KEY --env dev
-    keyvault: note: 12 secrets in 2 environments, 2 things need attention
+    keyvault: note: 14 secrets in 2 environments, 2 things need attention
     ");
     assert_eq!(
         plain,
@@ -740,7 +833,7 @@ fn on_a_terminal_there_are_colours_and_bars() {
     KIND     NAME         ENVIRONMENT  AGE         WHY                        MEND
     expired  STRIPE_KEY   dev          ██████████  expired 3d ago             keyvault rotate STRIPE_KEY --env dev
     due      SIGNING_KEY  dev          ██████████  due since 12d (every 90d)  keyvault rotate SIGNING_KEY --env dev
-    keyvault: note: 12 secrets in 2 environments, 2 things need attention
+    keyvault: note: 14 secrets in 2 environments, 2 things need attention
     ");
     // A pipe gets neither, unless it asks for colours.
     let piped = on_terminal(
@@ -770,7 +863,7 @@ fn where_the_locale_has_no_blocks_bars_are_ascii() {
     KIND      NAME          ENVIRONMENT  AGE           WHY             MEND
     expired   STRIPE_KEY    dev          [##########]  expired 3d ago  keyvault rotate STRIPE_KEY --env dev
     expiring  DEPLOY_TOKEN  dev          [#########-]  expires in 4d   keyvault rotate DEPLOY_TOKEN --env dev
-    keyvault: note: 12 secrets in 2 environments, 2 things need attention
+    keyvault: note: 14 secrets in 2 environments, 2 things need attention
     ");
 }
 
@@ -799,7 +892,7 @@ fn the_kinds_are_those_of_help_and_readme() {
         .skip(3)
         .step_by(2)
         .collect();
-    assert_eq!(known.len(), 11);
+    assert_eq!(known.len(), 12);
     assert_eq!(kinds(section), known);
     assert_eq!(kinds(sandbox.run(&["status", "--help"]).text()), known);
 }

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::store::manifest::MANIFEST;
 use crate::timestamp::Timestamp;
-use crate::vault::attention::{Attention, Kind, Place, StraySpace};
+use crate::vault::attention::{Attention, Kind, Place, RevokedAs, StraySpace};
 
 /// How many others with the same value are named in the table; JSON has all.
 const SHARERS_SHOWN: usize = 2;
@@ -18,6 +18,8 @@ pub fn mend(cx: &Context, attention: &Attention) -> String {
         Kind::Missing if attention.version.is_none() => format!("add {name}"),
         // It asks first: somebody else may use it.
         Kind::Unused => format!("remove {name}"),
+        // Going on would bring it into use.
+        Kind::Exposed if attention.is_to_abort => format!("rotate {name} --abort"),
         // It does what is owed as well, and of this secret alone.
         Kind::Interrupted | Kind::Lingering => format!("rotate {name} --resume"),
         // No other can begin.
@@ -39,6 +41,7 @@ pub fn why(attention: &Attention, now: Timestamp) -> String {
     let since = age(attention.since);
     match attention.kind {
         Kind::Expired => format!("expired {since} ago"),
+        Kind::Exposed => exposed(attention),
         Kind::Interrupted => match &attention.started_by {
             Some(by) => format!("begun {since} ago by {by}"),
             None => format!("begun {since} ago"),
@@ -74,6 +77,35 @@ pub fn why(attention: &Attention, now: Timestamp) -> String {
         Kind::Unused => format!("not used here in {since}"),
         Kind::WeakIdentity => "your identity has no passphrase".to_owned(),
     }
+}
+
+/// Says as what a value was revoked, and why: in the same environment by its name alone.
+fn exposed(attention: &Attention) -> String {
+    let pending = if attention.is_pending {
+        format!("version {}, ", attention.version.unwrap_or_default())
+    } else {
+        String::new()
+    };
+    let Some((first, others)) = attention.revoked_as.split_first() else {
+        return format!("{pending}revoked");
+    };
+    let RevokedAs {
+        place: Place { name, environment },
+        version,
+        reason,
+        ..
+    } = first;
+    let mut words = format!("{pending}revoked as {name}@{version}");
+    if Some(environment) != attention.environment.as_ref() {
+        words += &format!(" in {environment}");
+    }
+    if let Some(reason) = reason {
+        words += &format!(" ({reason})");
+    }
+    if !others.is_empty() {
+        words += &format!(" and {} more", others.len());
+    }
+    words
 }
 
 /// Names those that have the same value: in the same environment by their names alone.
@@ -135,9 +167,12 @@ mod tests {
                 rotate_every: due_at.and_then(|_| "10d".parse().ok()),
                 started_by: None,
                 shared_with: Vec::new(),
+                revoked_as: Vec::new(),
                 stray_space: None,
                 last_used: None,
                 snoozed_until: None,
+                is_pending: false,
+                is_to_abort: false,
                 is_rotating: false,
             };
             let days = |seconds: u64| seconds / (24 * 60 * 60);

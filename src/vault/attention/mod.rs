@@ -2,6 +2,7 @@
 //! above: what is found says where and since when, and never what.
 
 mod distinct;
+mod exposed;
 mod placeholder;
 mod stray_space;
 mod uses;
@@ -20,6 +21,9 @@ use crate::vault::policy::{EXPIRES_SOON, Policy};
 use crate::vault::rotation::{Stage, Step};
 use crate::vault::secret::{Secret, SecretVersion, VersionState};
 
+use exposed::RevokedValues;
+
+pub use exposed::RevokedAs;
 pub use stray_space::StraySpace;
 pub use uses::Uses;
 
@@ -36,6 +40,8 @@ const UNUSED_AFTER: Period = Period::from_seconds(90 * 24 * 60 * 60);
 pub enum Kind {
     /// Past its date: `get` and `exec` refuse it.
     Expired,
+    /// Its value was revoked somewhere else.
+    Exposed,
     /// A rotation began and went no further.
     Interrupted,
     /// The project's manifest lists it, and it is not there or not served.
@@ -60,8 +66,9 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, the worst first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Expired,
+        Self::Exposed,
         Self::Interrupted,
         Self::Missing,
         Self::Placeholder,
@@ -78,6 +85,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
+            Self::Exposed => "exposed",
             Self::Interrupted => "interrupted",
             Self::Missing => "missing",
             Self::Placeholder => "placeholder",
@@ -92,9 +100,9 @@ impl Kind {
     }
 
     /// Tells whether it is told of a secret that is snoozed, too: programs stand still,
-    /// or a provider has a key that nobody keeps.
+    /// others may know its value, or a provider has a key that nobody keeps.
     pub fn cannot_wait(self) -> bool {
-        matches!(self, Self::Expired | Self::Interrupted)
+        matches!(self, Self::Expired | Self::Exposed | Self::Interrupted)
     }
 }
 
@@ -178,6 +186,9 @@ pub struct Attention {
     /// The others that have the value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shared_with: Vec<Place>,
+    /// As what its value was revoked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revoked_as: Vec<RevokedAs>,
     /// Where the blank is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stray_space: Option<StraySpace>,
@@ -187,6 +198,12 @@ pub struct Attention {
     /// Until when it is not to be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snoozed_until: Option<Timestamp>,
+    /// Whether that version is not in use yet.
+    #[serde(skip)]
+    pub is_pending: bool,
+    /// Whether the rotation that is under way would bring an exposed value into use.
+    #[serde(skip)]
+    pub is_to_abort: bool,
     /// Whether a rotation is under way, so that no other can begin.
     #[serde(skip)]
     pub is_rotating: bool,
@@ -240,6 +257,10 @@ pub fn of(
 ) -> Outlook {
     let mut outlook = Outlook::default();
     let mut values = Values::default();
+    let revoked = kinds
+        .contains(&Kind::Exposed)
+        .then(|| RevokedValues::of(environments))
+        .filter(|revoked| !revoked.is_empty());
     for environment in environments {
         let needed = needed_by_hooks(environment);
         for (name, secret) in &environment.secrets {
@@ -252,6 +273,9 @@ pub fn of(
             };
             let attention = found.by_dates().chain(found.by_use(surroundings.uses));
             outlook.attention.extend(attention);
+            if let Some(revoked) = &revoked {
+                outlook.attention.extend(found.by_revocation(revoked));
+            }
             found.by_rotation(&mut outlook);
             found.by_value(kinds, &mut values, &mut outlook.attention);
         }
@@ -326,9 +350,12 @@ impl Attention {
             rotate_every: None,
             started_by: None,
             shared_with: Vec::new(),
+            revoked_as: Vec::new(),
             stray_space: None,
             last_used: None,
             snoozed_until: None,
+            is_pending: false,
+            is_to_abort: false,
             is_rotating: false,
         }
     }
@@ -390,6 +417,7 @@ impl Found<'_> {
             due_at,
             rotate_every: due_at.and(self.policy().rotate_every),
             snoozed_until: self.snoozed_until().filter(|_| !kind.cannot_wait()),
+            is_pending: version.state == VersionState::Pending,
             is_rotating: is_rotating(self.secret),
             ..Attention::without_secret(kind)
         }
@@ -420,6 +448,30 @@ impl Found<'_> {
         let lingering =
             lingering.map(|(at, version)| self.attention(Kind::Lingering, version, Some(at)));
         dated.into_iter().chain(due).chain(lingering)
+    }
+
+    /// Exposed: what is in use, or is to be. An empty value is none that others could use.
+    fn by_revocation(&self, revoked: &RevokedValues) -> Vec<Attention> {
+        let in_use = [VersionState::Current, VersionState::Pending];
+        let versions = self.secret.versions.iter();
+        let versions = versions.filter(|version| in_use.contains(&version.state));
+        let exposed = versions.filter_map(|version| {
+            version.value.as_ref().filter(|value| !value.is_empty())?;
+            let print = version.fingerprint(self.environment.vault.as_ref())?;
+            let revoked_as = revoked.find(&print)?;
+            let first = revoked_as.iter().map(|one| one.revoked_at).min()?;
+            let since = first.max(version.created_at);
+            Some(Attention {
+                revoked_as: revoked_as.to_vec(),
+                ..self.attention(Kind::Exposed, version, Some(since))
+            })
+        });
+        let mut exposed: Vec<Attention> = exposed.collect();
+        let is_to_abort = exposed.iter().any(|attention| attention.is_pending);
+        for attention in &mut exposed {
+            attention.is_to_abort = is_to_abort;
+        }
+        exposed
     }
 
     /// Interrupted, or under way. A pending version without a rotation is what one left
@@ -641,7 +693,7 @@ mod tests {
         let words = |text: &str| text.parse::<Kind>().expect_err("none").to_string();
         assert!(words("expird").ends_with("did you mean `expired`?"));
         assert!(words("weakidentity").ends_with("did you mean `weak-identity`?"));
-        assert!(words("").starts_with("a kind is one of `expired`, `interrupted`"));
+        assert!(words("").starts_with("a kind is one of `expired`, `exposed`"));
         // The worst come first.
         assert!(Kind::ALL.is_sorted());
     }
@@ -744,6 +796,87 @@ mod tests {
         let mut dev = environment("dev", &[("A", "made-up value")]);
         secret(&mut dev, "A").versions[0].state = VersionState::Pending;
         assert_eq!(told(dev), ["interrupted A dev"]);
+    }
+
+    /// Revokes a version of a secret.
+    fn revoke(environment: &mut Environment, name: &str, reason: &str, when: &str) {
+        let alice: MemberName = "alice".parse().expect("a name");
+        let author = Author {
+            name: &alice,
+            now: at(when),
+        };
+        let name = name.parse().expect("a name");
+        environment
+            .revoke(&name, None, reason.parse().ok(), author)
+            .expect("revoked");
+    }
+
+    #[test]
+    fn a_value_that_was_revoked_elsewhere_is_told_with_where_and_why() {
+        let both = [("A", "made-up one"), ("B", "made-up one"), ("C", "")];
+        let mut dev = environment("dev", &both);
+        let prod = environment("prod", &[("X", "made-up one"), ("C", "")]);
+        revoke(&mut dev, "A", "rotated", "2026-07-01T00:00:00Z");
+        // Nobody can use a value that is empty.
+        revoke(&mut dev, "C", "leaked", "2026-07-01T00:00:00Z");
+        // By a rotation alone it is told as well: the value is refused by its provider.
+        let told = |environments: &[Environment]| {
+            let outlook = found(environments, &Surroundings::default());
+            let mut attention = outlook.attention;
+            attention.retain(|attention| attention.kind == Kind::Exposed);
+            attention
+        };
+        let mut environments = [dev, prod];
+        let attention = told(&environments);
+        assert_eq!(shown(&attention), ["exposed B dev", "exposed X prod"]);
+        let as_what = |attention: &Attention| {
+            let all = attention.revoked_as.iter();
+            let all = all.map(|one| {
+                let reason = one.reason.as_ref().map_or("", |reason| reason.as_str());
+                format!(
+                    "{}@{} {} {reason}",
+                    one.place.name, one.version, one.place.environment
+                )
+            });
+            all.collect::<Vec<_>>()
+        };
+        assert_eq!(as_what(&attention[0]), ["A@1 dev rotated"]);
+        assert_eq!(attention[0].since, Some(at("2026-07-01T00:00:00Z")));
+
+        // What a person said comes first, however late.
+        revoke(&mut environments[1], "X", "leaked", "2026-08-01T00:00:00Z");
+        let attention = told(&environments);
+        assert_eq!(shown(&attention), ["exposed B dev"]);
+        assert_eq!(
+            as_what(&attention[0]),
+            ["X@1 prod leaked", "A@1 dev rotated"]
+        );
+    }
+
+    #[test]
+    fn only_what_is_in_use_or_about_to_be_is_exposed() {
+        let told = |state: VersionState, kinds: &[Kind]| {
+            let mut dev = environment("dev", &[("A", "made-up one"), ("B", "made-up one")]);
+            revoke(&mut dev, "A", "leaked", MADE);
+            dev.snooze(
+                &"B".parse().expect("a name"),
+                Some(at("2027-01-01T00:00:00Z")),
+            )
+            .expect("snoozed");
+            secret(&mut dev, "B").versions[0].state = state;
+            let kinds = kinds.iter().copied().collect();
+            of(&[dev], &Surroundings::default(), &kinds, at(NOW)).attention
+        };
+        let exposed = [Kind::Exposed];
+        // Snoozing does not hide it.
+        let current = told(VersionState::Current, &exposed);
+        assert_eq!(shown(&current), ["exposed B dev"]);
+        assert!(!current[0].is_pending);
+        let pending = told(VersionState::Pending, &exposed);
+        assert_eq!(shown(&pending), ["exposed B dev"]);
+        assert!(pending[0].is_pending && pending[0].is_rotating);
+        assert_eq!(told(VersionState::Previous, &exposed), []);
+        assert_eq!(told(VersionState::Current, &[Kind::Expired]), []);
     }
 
     #[test]
