@@ -19,7 +19,9 @@ use crate::ui::Report;
 use crate::ui::look::{Look, Style};
 use crate::ui::table;
 use crate::vault::Environment;
-use crate::vault::attention::{self, Attention, Kind, Place, Rotating, Surroundings, Uses};
+use crate::vault::attention::{
+    self, Attention, Kind, Place, Rotating, Silence, Surroundings, UNUSED_AFTER, Uses,
+};
 
 /// Show what needs attention, the worst first
 ///
@@ -145,13 +147,28 @@ pub fn run(args: &StatusArgs, cx: &Context) -> Result<Code> {
 }
 
 /// Reads when secrets were used. Whatever keeps the log from being read is no reason to
-/// hide the rest.
+/// hide the rest. By a clock that is wrong nothing is called unused: what mends that is to
+/// remove it.
 fn uses(cx: &Context, store: &VaultStore) -> Option<Uses> {
-    cx.uses(store).unwrap_or_else(|error| {
+    // What is odd about it was said when the environments were opened.
+    if cx.clock().oddity().is_some() {
+        cx.ui
+            .note("what is not used cannot be told by a clock that is wrong");
+        return None;
+    }
+    let uses = cx.uses(store).unwrap_or_else(|error| {
         cx.ui
             .warn(&format!("what is not used cannot be told: {error}"));
         None
-    })
+    })?;
+    let silence = uses.silence();
+    let untold = silence.filter(|silence| silence.to.age(cx.now()) <= UNUSED_AFTER);
+    if let Some(Silence { from, to }) = untold {
+        cx.ui.note(&format!(
+            "what is not used cannot be told yet: this machine's audit log has nothing from {from} to {to}, or the clock leapt"
+        ));
+    }
+    Some(uses)
 }
 
 /// Finds what the project's manifest lists and the default environment lacks, or the

@@ -25,7 +25,7 @@ impl Context {
                 continue;
             }
             let uses = uses.get_or_insert_with(|| Uses::known_since(line.time));
-            uses.since = uses.since.min(line.time);
+            uses.hear(line.time);
             if !is_read(&line) {
                 continue;
             }
@@ -38,6 +38,9 @@ impl Context {
                     uses.note(environment, &name, line.time);
                 }
             }
+        }
+        if let Some(uses) = &mut uses {
+            uses.hear(self.now());
         }
         Ok(uses)
     }

@@ -288,6 +288,47 @@ fn a_clock_in_1970_is_named_and_not_believed() {
 }
 
 #[test]
+fn nothing_is_called_unused_by_a_clock_that_is_wrong() {
+    let status = ["status", "--only", "unused"];
+    // The last save was made by a clock that was years ahead.
+    let sandbox = Sandbox::with_secrets(&["A"]);
+    sandbox.run(&["get", "A"]).succeeds();
+    save_at(&sandbox, "2099-01-01T00:00:00Z");
+    let told = sandbox.run(&status).succeeds();
+    told.says("note: what is not used cannot be told by a clock that is wrong");
+
+    let Some(faked) = Faked::find() else { return };
+    let sandbox = faked.sandbox("UTC", "2027-01-01 12:00:00");
+    let run = |now: &str, arguments: &[&str]| faked.run(&sandbox, now, arguments);
+    for (now, name) in [("2027-01-01 12:00:00", "A"), ("2027-03-01 12:00:00", "B")] {
+        faked
+            .run_with_stdin(&sandbox, now, &["add", name])
+            .succeeds();
+        run(now, &["get", name]).succeeds();
+    }
+    let unused = |now: &str| run(now, &["status", "--only", "unused", "-q"]);
+    assert_eq!(unused("2027-04-15 12:00:00").exits(8).text(), "A\n");
+    // It leapt: neither is anybody to remove what is used every day, nor once somebody has
+    // looked and saved by it.
+    let leapt = "2037-04-16 12:00:00";
+    assert_snapshot!(run(leapt, &status), @"
+    --- stderr ---
+    keyvault: note: what is not used cannot be told yet: this machine's audit log has nothing from 2027-03-01T12:00:00Z to 2037-04-16T12:00:00Z, or the clock leapt
+    keyvault: note: nothing needs attention
+    [exit 0]
+    ");
+    faked
+        .run_with_stdin(&sandbox, leapt, &["add", "C"])
+        .succeeds();
+    unused(leapt).succeeds();
+    // Unless it goes on for long, and was right.
+    for now in ["2037-06-01 12:00:00", "2037-07-20 12:00:00"] {
+        run(now, &["get", "C"]).succeeds();
+    }
+    assert_eq!(unused("2037-07-20 12:00:00").exits(8).text(), "A\nB\n");
+}
+
+#[test]
 fn a_timer_does_not_believe_a_clock_that_leapt() {
     let Some(faked) = Faked::find() else { return };
     let start = "2027-01-01 12:00:00";

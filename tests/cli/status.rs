@@ -113,7 +113,8 @@ fn troubled() -> Sandbox {
     sandbox
 }
 
-/// Makes the first line of the audit log so many days old.
+/// Makes the first line of the audit log so many days old, with another one between it and
+/// the next.
 fn age_log(sandbox: &Sandbox, days: i64) {
     let logs = sandbox.home().join(".local/state/keyvault/audit");
     let log = fs::read_dir(logs)
@@ -132,7 +133,9 @@ fn age_log(sandbox: &Sandbox, days: i64) {
     let (first, rest) = text.split_once('\n').expect("a line");
     let mut line: Value = serde_json::from_str(first).expect("JSON");
     line["time"] = json!(days_ago(days));
-    fs::write(&segment, format!("{line}\n{rest}")).expect("written");
+    let mut between = line.clone();
+    between["time"] = json!(days_ago(days / 2));
+    fs::write(&segment, format!("{line}\n{between}\n{rest}")).expect("written");
 }
 
 /// JSON with the times that depend on when the test runs taken out.

@@ -25,7 +25,7 @@ use exposed::RevokedValues;
 
 pub use exposed::RevokedAs;
 pub use stray_space::StraySpace;
-pub use uses::Uses;
+pub use uses::{Silence, Uses};
 
 /// How long a rotation may be under way before it counts as interrupted: before, the
 /// process that began it is likely at work still, waiting for a provider or a person.
@@ -33,7 +33,7 @@ const INTERRUPTED_AFTER: Period = Period::from_seconds(60 * 60);
 
 /// How long nobody may use a secret before it is asked whether anybody needs it: a
 /// quarter, so that what runs once a month is not told.
-const UNUSED_AFTER: Period = Period::from_seconds(90 * 24 * 60 * 60);
+pub const UNUSED_AFTER: Period = Period::from_seconds(90 * 24 * 60 * 60);
 
 /// What can need attention, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
