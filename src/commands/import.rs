@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::child::environment::is_dangerous;
 use crate::commands::add::confirm_creation;
-use crate::commands::options::lifetime::tell_destroyed;
+use crate::commands::options::lifetime::{tell_destroyed, tell_retiring};
 use crate::context::Context;
 use crate::context::import::Reading;
 use crate::dotenv::Dialect;
@@ -18,7 +18,7 @@ use crate::name::{EnvironmentName, SecretName};
 use crate::secret_value::SecretValue;
 use crate::store::plaintext::Plaintext;
 use crate::ui::{Report, table};
-use crate::vault::import::{Offered, OnConflict, Plan};
+use crate::vault::import::{Offered, OnConflict, Plan, Retiring};
 use crate::vault::policy::Surplus;
 use crate::vault::selection::NamePattern;
 
@@ -322,6 +322,8 @@ struct Outcome<'a> {
     skipped: &'a [SecretName],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     destroyed: &'a [Surplus],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    retiring: &'a [Retiring],
     #[serde(skip)]
     counts: String,
     /// How many values were read back out of the vault and found to be those that were
@@ -338,6 +340,7 @@ impl<'a> Outcome<'a> {
             unchanged: &plan.unchanged,
             skipped: &plan.skipped,
             destroyed: &plan.destroyed,
+            retiring: &plan.retiring,
             counts: plan.counts(),
             read_back,
         }
@@ -359,7 +362,8 @@ impl Report for Outcome<'_> {
                 count => format!("; {count} read back and compared"),
             }
         )?;
-        tell_destroyed(self.destroyed, out)
+        tell_destroyed(self.destroyed, out)?;
+        tell_retiring(self.retiring, self.environment, out)
     }
 }
 
@@ -391,6 +395,7 @@ impl Report for Planned<'_> {
             skipped,
             conflicts,
             destroyed: _,
+            retiring: _,
         } = self.plan;
         let lists = [
             ("added", added),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 
-use crate::commands::options::lifetime::{tell_destroyed, until};
+use crate::commands::options::lifetime::{tell_destroyed, tell_retirement, until};
 use crate::context::Context;
 use crate::name::{NameRule, SecretName};
 use crate::ui::Report;
@@ -16,6 +16,8 @@ use crate::vault::secret::{SecretReference, VersionNumber, VersionSelector};
 /// The old value becomes that of a new version. It expires, and is due for a new one, when
 /// it would have as the old version.
 /// What is in use now becomes the previous version, to which the same command goes back.
+/// With a `revoke` hook it is given back where it came from, and destroyed, by
+/// `rotate --due` after 24h, unless it is in use again by then.
 #[derive(clap::Args)]
 pub struct RollbackArgs {
     /// Name of the secret
@@ -75,6 +77,7 @@ impl Report for RolledBack {
                 "the value is as old as it was: a new one is due since {at}"
             )?;
         }
-        tell_destroyed(&self.destroyed, out)
+        tell_destroyed(&self.destroyed, out)?;
+        tell_retirement(self.previous, self.retire_at, &self.environment, out)
     }
 }

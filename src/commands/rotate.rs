@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use anyhow::Result;
 
 use crate::child::{SHELL, environment, outcome};
-use crate::commands::options::lifetime::{LifetimeArgs, tell_destroyed, until};
+use crate::commands::options::lifetime::{LifetimeArgs, tell_destroyed, tell_retirement, until};
 use crate::commands::options::value_source::{ValueArgs, secret_name};
 use crate::context::Context;
 use crate::context::due::{Due, Entry};
@@ -203,16 +203,21 @@ fn verify(
 
 impl Report for Rotated {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(
-            out,
-            "rotated `{}` in `{}` (version {}{})",
-            self.name,
-            self.environment,
-            self.version,
-            until(self.expires_at)
-        )?;
-        tell_destroyed(&self.destroyed, out)
+        tell_rotated(self, out)?;
+        tell_retirement(self.previous, self.retire_at, &self.environment, out)
     }
+}
+
+fn tell_rotated(rotated: &Rotated, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "rotated `{}` in `{}` (version {}{})",
+        rotated.name,
+        rotated.environment,
+        rotated.version,
+        until(rotated.expires_at)
+    )?;
+    tell_destroyed(&rotated.destroyed, out)
 }
 
 impl Report for Stepped {
@@ -221,16 +226,9 @@ impl Report for Stepped {
             name, environment, ..
         } = self;
         if let Some(rotated) = &self.rotated {
-            rotated.human(out)?;
-        }
-        if let (Some(old), Some(at)) = (
-            self.rotated.as_ref().and_then(|rotated| rotated.previous),
-            self.retire_at,
-        ) {
-            writeln!(
-                out,
-                "version {old} is accepted until {at}; `keyvault rotate --due --env {environment}` then gives it back and destroys it"
-            )?;
+            tell_rotated(rotated, out)?;
+            // What is due by now was given back already.
+            tell_retirement(rotated.previous, self.retire_at, environment, out)?;
         }
         if !self.retired.is_empty() {
             let versions = numbered(&self.retired);

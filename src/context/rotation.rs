@@ -25,13 +25,9 @@ use crate::ui::Report;
 use crate::vault::clock::Oddity;
 use crate::vault::expiry::Lifetime;
 use crate::vault::policy::Surplus;
-use crate::vault::rotation::{Hook, Owed, Proposed, Retired, RotationId, Stage, Step};
+use crate::vault::rotation::{GRACE, Hook, Owed, Proposed, Retired, RotationId, Stage, Step};
 use crate::vault::secret::VersionSelector;
 use crate::vault::{Environment, Rotated, Sharer};
-
-/// How long an old value is accepted beside the new one where nobody said: time enough to
-/// bring the new one everywhere.
-pub const GRACE: Period = Period::from_seconds(24 * 60 * 60);
 
 /// Tells a hook which step it is to do.
 const STEP: &str = "KEYVAULT_STEP";

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::name::SecretName;
 use crate::seal::digest::Fingerprint;
 use crate::secret_value::SecretValue;
+use crate::timestamp::Timestamp;
 use crate::vault::policy::Surplus;
 use crate::vault::secret::Secret;
 use crate::vault::{Author, Environment, NewSecret};
@@ -43,6 +44,20 @@ pub struct Plan {
     /// The versions whose values were destroyed because newer ones took their place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub destroyed: Vec<Surplus>,
+    /// The versions that were replaced, and are to be given back where they came from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retiring: Vec<Retiring>,
+}
+
+/// A version that was replaced, and is to be given back where it came from.
+#[derive(Debug, Serialize)]
+pub struct Retiring {
+    /// Of which secret.
+    pub name: SecretName,
+    /// Which of its versions.
+    pub version: u32,
+    /// From when on.
+    pub retire_at: Timestamp,
 }
 
 impl Plan {
@@ -155,6 +170,13 @@ impl Environment {
             } else if is_in(&plan.rotated, &name) {
                 let rotated = self.put_version(&name, value, author)?;
                 plan.destroyed.extend(rotated.destroyed);
+                let retiring = rotated.previous.zip(rotated.retire_at);
+                plan.retiring
+                    .extend(retiring.map(|(version, retire_at)| Retiring {
+                        name,
+                        version,
+                        retire_at,
+                    }));
             }
         }
         Ok(Imported { plan, values })

@@ -141,6 +141,9 @@ pub struct Rotated {
     pub version: u32,
     /// The version that was current, if one was.
     pub previous: Option<u32>,
+    /// When that one is to be given back where it came from, if ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retire_at: Option<Timestamp>,
     /// Until when the new one is served, where that was said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -347,7 +350,7 @@ impl Environment {
     }
 
     /// Gives a secret a new value: a new version becomes current, and the one
-    /// that was is previous.
+    /// that was is previous, and owed where a `revoke` hook gives it back.
     ///
     /// # Errors
     ///
@@ -371,15 +374,9 @@ impl Environment {
         value: SecretValue,
         author: Author<'_>,
     ) -> Result<Rotated> {
-        let environment = self.name.clone();
+        let (environment, vault) = (self.name.clone(), self.vault);
         let secret = self.secret_mut(name)?;
-        let versions = &mut secret.versions;
-        let current = versions
-            .iter_mut()
-            .find(|version| version.state == VersionState::Current);
-        if let Some(old) = &current
-            && old.has(&value)
-        {
+        if let Some(old) = secret.current().filter(|old| old.has(&value)) {
             let (name, version) = (name.clone(), old.number);
             return Err(Error::SameValue {
                 name,
@@ -387,20 +384,20 @@ impl Environment {
                 environment,
             });
         }
-        let previous = current.map(|old| {
-            old.state = VersionState::Previous;
-            old.number
-        });
-        let newest = versions.last().map_or(0, |newest| newest.number);
+        let replaced = secret.replace_current(None, vault, author);
+        let newest = secret.versions.last().map_or(0, |newest| newest.number);
         let (version, empty) = (newest + 1, value.is_empty());
-        versions.push(current_version(version, value, author));
+        secret
+            .versions
+            .push(current_version(version, value, author));
         self.touch(name);
         let destroyed = self.settle(name, author)?;
         Ok(Rotated {
             name: name.clone(),
             environment,
             version,
-            previous,
+            previous: replaced.map(|old| old.number),
+            retire_at: replaced.and_then(|old| old.retire_at),
             expires_at: None,
             destroyed,
             empty,

@@ -22,6 +22,9 @@ pub struct RolledBack {
     pub from: u32,
     /// The version that was current, if one was.
     pub previous: Option<u32>,
+    /// When that one is to be given back where it came from, if ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retire_at: Option<Timestamp>,
     /// Until when it is served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -40,7 +43,8 @@ impl Environment {
     /// Gives a secret a value that it had before, as a new version: that of the version
     /// that is named, or else of the newest previous one that has it still. It is served
     /// until the old one would have been, is due for another when the old one would have
-    /// been, and is owed to nobody any more. `now` is the time by which dates are judged.
+    /// been, and is owed to nobody any more; the value that it replaces is, where a `revoke`
+    /// hook gives it back. `now` is the time by which dates are judged.
     ///
     /// # Errors
     ///
@@ -80,6 +84,7 @@ impl Environment {
             version: rotated.version,
             from,
             previous: rotated.previous,
+            retire_at: rotated.retire_at,
             expires_at,
             due_at,
             is_due: due_at.is_some_and(|at| at <= now),
@@ -119,9 +124,10 @@ mod tests {
     use crate::timestamp::Period;
     use crate::vault::NewSecret;
     use crate::vault::expiry::Lifetime;
+    use crate::vault::import::{Offered, OnConflict};
     use crate::vault::policy::PolicyChange;
     use crate::vault::roster::Member;
-    use crate::vault::rotation::{Retirement, RotationId};
+    use crate::vault::rotation::{GRACE, Hook, Retirement, RotationId, Step};
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -358,6 +364,74 @@ mod tests {
         assert!(dev.version(2).retirement.is_some());
         dev.rotate("b");
         assert!(dev.version(2).retirement.is_none());
+    }
+
+    fn with_revoke_hook(values: &[&str]) -> Dev {
+        let mut dev = Dev::with(values);
+        let hook = Hook {
+            command: vec!["true".parse().expect("a word")],
+            with: Vec::new(),
+            timeout: None,
+        };
+        let set =
+            |dev: &mut Environment, _: Author<'_>| dev.set_hook(&name(), Step::Revoke, Some(hook));
+        dev.change(set).expect("set");
+        dev
+    }
+
+    #[test]
+    fn what_is_replaced_is_owed_where_a_hook_can_give_it_back() {
+        let import = |dev: &mut Environment, author: Author<'_>| {
+            let offered = Offered::from([(name(), value("c"))]);
+            let imported = dev.import(offered, &OnConflict::Rotate, author)?;
+            Ok(imported.plan.retiring[0].retire_at)
+        };
+        let rotate = |dev: &mut Environment, author: Author<'_>| {
+            let rotated = dev.rotate(&name(), value("c"), author)?;
+            Ok(rotated.retire_at.expect("it is owed"))
+        };
+        let roll_back = |dev: &mut Environment, author: Author<'_>| {
+            let back = dev.roll_back(&name(), Some(1), now(), author)?;
+            Ok(back.retire_at.expect("it is owed"))
+        };
+        let ways: [fn(&mut Environment, Author<'_>) -> Result<Timestamp>; 3] =
+            [import, rotate, roll_back];
+        for replace in ways {
+            let mut dev = with_revoke_hook(&["a", "b"]);
+            let at = dev.change(replace).expect("replaced");
+            assert_eq!(at, now().after(GRACE));
+            let owed = dev.environment.owed(&name()).expect("it is there");
+            let owed = owed.iter().map(|owed| (owed.versions.clone(), owed.at));
+            assert_eq!(owed.collect::<Vec<_>>(), [(vec![2], at)]);
+            let fingerprint = dev.version(2).fingerprint([7; 16].as_ref());
+            let id = RotationId::of_value([7; 16].into(), fingerprint.expect("it has a value"));
+            let retirement = dev.version(2).retirement.as_ref();
+            assert_eq!(retirement.expect("it is owed").rotation, id);
+        }
+        // Without a hook nobody could.
+        let mut dev = Dev::with(&["a", "b"]);
+        assert_eq!(dev.roll_back(None).expect("rolled back").retire_at, None);
+        assert!(dev.version(2).retirement.is_none());
+    }
+
+    #[test]
+    fn what_is_replaced_and_comes_back_is_owed_to_nobody() {
+        let mut dev = with_revoke_hook(&["a", "b"]);
+        let back = dev.roll_back(None).expect("rolled back");
+        assert_eq!((back.version, back.previous), (3, Some(2)));
+        let owed = |dev: &Dev| {
+            let owed = dev.environment.owed(&name()).expect("it is there");
+            let owed = owed.into_iter().map(|owed| (owed.versions, owed.rotation));
+            owed.collect::<Vec<_>>()
+        };
+        let first = owed(&dev);
+        assert_eq!(first[0].0, [2]);
+        dev.roll_back(Some(2)).expect("rolled forward");
+        assert!(dev.version(2).retirement.is_none());
+        assert_eq!(owed(&dev)[0].0, [3]);
+        // The provider knows the value by the same id, however often it is replaced.
+        dev.roll_back(Some(1)).expect("rolled back");
+        assert_eq!(owed(&dev), [(vec![4], first[0].1)]);
     }
 
     #[test]

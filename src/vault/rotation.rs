@@ -31,6 +31,10 @@ const ROTATED: &str = "rotated";
 /// Why a value was revoked that never was in use.
 const ABORTED: &str = "aborted";
 
+/// How long an old value is accepted beside the new one where nobody said: time enough to
+/// bring the new one everywhere.
+pub const GRACE: Period = Period::from_seconds(24 * 60 * 60);
+
 /// Tells whether a value was revoked by a rotation, and not because somebody had a reason.
 pub fn is_own_reason(reason: &Remark) -> bool {
     [ROTATED, ABORTED].contains(&reason.as_str())
@@ -210,7 +214,7 @@ pub struct Rotation {
     /// By whom.
     pub started_by: MemberName,
     /// For how long the old value is to be accepted, from when the new one is current;
-    /// where it is missing the old value is kept.
+    /// where it is missing the old value is kept, unless there is a `revoke` hook by then.
     #[serde(
         default,
         deserialize_with = "strict::present",
@@ -243,6 +247,15 @@ pub enum Stage {
         /// The version that is pending.
         version: u32,
     },
+}
+
+/// A version that was in use, and is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Which.
+    pub number: u32,
+    /// When it is to be given back where it came from, if ever.
+    pub retire_at: Option<Timestamp>,
 }
 
 /// What became of a new value.
@@ -310,6 +323,38 @@ impl Secret {
     pub fn pending(&self) -> impl Iterator<Item = &SecretVersion> {
         let versions = self.versions.iter();
         versions.filter(|version| version.state == VersionState::Pending)
+    }
+
+    /// Takes the version in use out of use, whatever comes in its place: the new value of
+    /// a rotation, or one that somebody had already. It is owed when the rotation's grace
+    /// is over. Where a `revoke` hook could give it back it is always owed, as nobody would
+    /// think of it again: after the usual grace if none was named, and by an id of its own
+    /// if no rotation replaced it.
+    pub(super) fn replace_current(
+        &mut self,
+        rotation: Option<&Rotation>,
+        vault: VaultId,
+        author: Author<'_>,
+    ) -> Option<Replaced> {
+        let usual = self.hooks.revoke.as_ref().map(|_| GRACE);
+        let grace = rotation.and_then(|rotation| rotation.grace).or(usual);
+        let mut versions = self.versions.iter_mut();
+        let old = versions.find(|version| version.state == VersionState::Current)?;
+        old.state = VersionState::Previous;
+        let fingerprint = old.fingerprint(vault.as_ref());
+        if let (Some(grace), Some(fingerprint)) = (grace, fingerprint) {
+            let of_value = || RotationId::of_value(vault, fingerprint);
+            old.retirement.get_or_insert_with(|| {
+                Box::new(Retirement {
+                    at: author.now.after(grace),
+                    rotation: rotation.map_or_else(of_value, |rotation| rotation.id),
+                })
+            });
+        }
+        Some(Replaced {
+            number: old.number,
+            retire_at: old.retirement.as_ref().map(|owed| owed.at),
+        })
     }
 
     /// Tells whether the version in use, or one that is to be, has the value of this
@@ -471,11 +516,11 @@ impl Environment {
         author: Author<'_>,
     ) -> Result<Rotated> {
         let secret = self.secret(name)?;
-        let grace = match secret.stage() {
+        let rotation = match secret.stage() {
             Stage::Proposed {
                 rotation: Some(rotation),
                 version: pending,
-            } if rotation.id == id && pending == version => rotation.grace,
+            } if rotation.id == id && pending == version => rotation,
             _ => return Err(self.overtaken(name, None)),
         };
         let value = secret
@@ -486,33 +531,25 @@ impl Environment {
             // Another secret's version may have been revoked with it since.
             self.refuse_revoked(name, value)?;
         }
-        let environment = self.name.clone();
+        let (environment, vault) = (self.name.clone(), self.vault);
         let secret = self.secret_mut(name)?;
+        let replaced = secret.replace_current(Some(&rotation), vault, author);
         let mut outcome = Rotated {
             name: name.clone(),
             environment,
             version,
-            previous: None,
+            previous: replaced.map(|old| old.number),
+            retire_at: replaced.and_then(|old| old.retire_at),
             expires_at: None,
             destroyed: Vec::new(),
             empty: false,
         };
-        for old in &mut secret.versions {
-            if old.state == VersionState::Current {
-                old.state = VersionState::Previous;
-                old.retirement = grace.map(|grace| {
-                    Box::new(Retirement {
-                        at: author.now.after(grace),
-                        rotation: id,
-                    })
-                });
-                outcome.previous = Some(old.number);
-            } else if old.number == version {
-                old.state = VersionState::Current;
-                old.expires_at = expires_at.or(old.expires_at);
-                outcome.expires_at = old.expires_at;
-                outcome.empty = old.value.as_ref().is_some_and(SecretValue::is_empty);
-            }
+        let mut versions = secret.versions.iter_mut();
+        if let Some(new) = versions.find(|new| new.number == version) {
+            new.state = VersionState::Current;
+            new.expires_at = expires_at.or(new.expires_at);
+            outcome.expires_at = new.expires_at;
+            outcome.empty = new.value.as_ref().is_some_and(SecretValue::is_empty);
         }
         secret.rotation = None;
         self.touch(name);

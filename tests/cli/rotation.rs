@@ -484,10 +484,94 @@ fn a_value_that_is_in_use_again_is_not_given_back() {
             .succeeds()
             .says("nothing is due");
         assert_eq!(provider.get("A"), FIRST);
-        // The one that it took the place of is kept, and owed to nobody.
+        // The one that it took the place of is kept for now.
         assert_eq!(provider.get("A@2"), second);
         assert_eq!(provider.log("effects"), ["minted key-[1]"]);
     }
+}
+
+#[test]
+fn a_value_that_an_older_one_took_the_place_of_is_given_back_in_its_turn() {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    provider.rotate(&[]).succeeds();
+    let minted = provider.get("A");
+
+    assert_snapshot!(without_times(&sandbox.run(&["rollback", "A"])), @"
+    --- stderr ---
+    `A` in `dev` has the value of version 1 again (version 3)
+    version 2 is accepted until [time]; `keyvault rotate --due --env dev` then gives it back and destroys it
+    [exit 0]
+    ");
+    let retire_at = || {
+        let history = sandbox.run(&["history", "A", "--json"]).succeeds().json();
+        let versions = history["versions"].as_array().expect("a list").iter();
+        let owed = versions.filter(|version| version["retire_at"].is_string());
+        owed.map(|version| version["version"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(retire_at(), [2]);
+    // Forward again: now it is the other one.
+    let forward = ["rollback", "A", "--to", "2", "--json"];
+    let forward = sandbox.run(&forward).succeeds().json();
+    assert!(forward["retire_at"].is_string(), "{forward}");
+    assert_eq!(retire_at(), [3]);
+    sandbox.run(&["rollback", "A", "--to", "1"]).succeeds();
+    assert_eq!(retire_at(), [4]);
+    sandbox
+        .run(&["rotate", "--due"])
+        .succeeds()
+        .says("nothing is due");
+    assert_eq!(provider.get("A@2"), minted);
+
+    set_times(sandbox, "retire_at");
+    provider.fails("revoke", "");
+    sandbox.run(&["rotate", "--due"]).exits(1);
+    provider.is_well("revoke");
+    assert_snapshot!(sandbox.run(&["rotate", "--due"]), @"
+    --- stdout ---
+    NAME  ENV  DONE     ABOUT
+    A     dev  retired  version 5 is in use; versions 2, 4 destroyed
+    [exit 0]
+    ");
+    assert_eq!(provider.get("A"), FIRST);
+    // By the same id both times, which is not that of the rotation.
+    assert_eq!(
+        provider.log("calls")[2..],
+        ["revoke [2] key-[1]", "revoke [2] key-[1]"]
+    );
+    assert_eq!(
+        provider.log("effects"),
+        ["minted key-[1]", "revoked key-[1] for [2]"]
+    );
+}
+
+#[test]
+fn who_replaces_a_value_by_other_means_is_told_that_it_will_be_given_back() {
+    let provider = Provider::new();
+    let sandbox = &provider.sandbox;
+    let import = ["import", "-", "--on-conflict", "rotate"];
+    let imported = sandbox.run_with_stdin(&import, "A=key-by-hand\n");
+    assert_snapshot!(without_times(&imported), @"
+    --- stderr ---
+    imported into `dev`: 1 rotated; 1 read back and compared
+    `A@1` is accepted until [time]; `keyvault rotate --due --env dev` then gives it back and destroys it
+    [exit 0]
+    ");
+    sandbox.run(&["env", "create", "other"]).succeeds();
+    let add = ["add", "A", "--env", "other"];
+    sandbox.run_with_stdin(&add, "key-of-other").succeeds();
+    let copy = [
+        "env",
+        "copy",
+        "other",
+        "dev",
+        "--on-conflict",
+        "rotate",
+        "--json",
+    ];
+    let copied = sandbox.run(&copy).succeeds().json();
+    assert_eq!(copied["retiring"][0]["version"], 2);
 }
 
 #[test]
@@ -543,9 +627,11 @@ fn hooks_may_be_left_out() {
     let rotated = provider
         .sandbox
         .run_with_stdin(&["rotate", "A", "--no-hooks"], "key-by-hand");
-    assert_snapshot!(rotated, @"
+    // Left out now; the old value is owed all the same.
+    assert_snapshot!(without_times(&rotated), @"
     --- stderr ---
     rotated `A` in `dev` (version 3)
+    version 1 is accepted until [time]; `keyvault rotate --due --env dev` then gives it back and destroys it
     [exit 0]
     ");
     provider
@@ -989,12 +1075,18 @@ fn all_that_is_due_is_done_and_one_failure_does_not_stop_the_rest() {
 
 /// Makes it that every version of `dev` was made at the beginning of 2026.
 fn grow_old(sandbox: &Sandbox) {
-    const FIELD: &str = r#""created_at":""#;
+    set_times(sandbox, "created_at");
+}
+
+/// Makes it that this time of every version of `dev` that has it was at the beginning of
+/// 2026.
+fn set_times(sandbox: &Sandbox, field: &str) {
+    let field = format!(r#""{field}":""#);
     rewrite::rewrite(sandbox, |document| {
-        let (before, versions) = document.split_once(FIELD).expect("there are versions");
-        let versions = versions.split(FIELD).map(|rest| {
+        let (before, versions) = document.split_once(&field).expect("there are versions");
+        let versions = versions.split(&field).map(|rest| {
             let (_, after) = rest.split_once('"').expect("it has an end");
-            format!("{FIELD}2026-01-01T00:00:00Z\"{after}")
+            format!("{field}2026-01-01T00:00:00Z\"{after}")
         });
         format!("{before}{}", versions.collect::<String>())
     });

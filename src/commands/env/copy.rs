@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::commands::add::confirm_creation;
 use crate::commands::import::{ConflictArg, ask_about};
-use crate::commands::options::lifetime::tell_destroyed;
+use crate::commands::options::lifetime::{tell_destroyed, tell_retiring};
 use crate::commands::options::selection::SelectionArgs;
 use crate::context::{Context, Founding};
 use crate::error::Error;
@@ -17,7 +17,7 @@ use crate::ui::Report;
 use crate::vault::Environment;
 use crate::vault::compare::members_without;
 use crate::vault::copy::Copies;
-use crate::vault::import::{OnConflict, Plan};
+use crate::vault::import::{OnConflict, Plan, Retiring};
 use crate::vault::layers::Layers;
 use crate::vault::policy::Surplus;
 
@@ -97,6 +97,7 @@ pub fn run(args: &CopyArgs, cx: &Context) -> Result<()> {
         unchanged: &plan.unchanged,
         skipped: &plan.skipped,
         destroyed: &plan.destroyed,
+        retiring: &plan.retiring,
         counts: plan.counts(),
     })?)
 }
@@ -186,6 +187,8 @@ struct Copied<'a> {
     skipped: &'a [SecretName],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     destroyed: &'a [Surplus],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    retiring: &'a [Retiring],
     #[serde(skip)]
     counts: String,
 }
@@ -197,6 +200,7 @@ impl Report for Copied<'_> {
             counts => counts,
         };
         writeln!(out, "copied from `{}` to `{}`: {what}", self.from, self.to)?;
-        tell_destroyed(self.destroyed, out)
+        tell_destroyed(self.destroyed, out)?;
+        tell_retiring(self.retiring, self.to, out)
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::child::environment::is_dangerous;
-use crate::commands::options::lifetime::destroyed;
+use crate::commands::options::lifetime::{destroyed, retiring};
 use crate::context::Context;
 use crate::error::shown;
 use crate::migration::launchers::Launcher;
@@ -146,6 +146,9 @@ impl Migrated {
                 .note(&format!("`{}`: {counts}{seen}", done.environment));
             if let Some(text) = destroyed(&done.plan.destroyed) {
                 cx.ui.note(&text);
+            }
+            for one in &done.plan.retiring {
+                cx.ui.note(&retiring(one, &done.environment));
             }
             let dangerous = added.iter().chain(rotated).chain(unchanged);
             let dangerous = dangerous.filter(|name| is_dangerous(name.as_str()));

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::name::EnvironmentName;
 use crate::timestamp::{Period, Timestamp, When};
 use crate::vault::expiry::Lifetime;
+use crate::vault::import::Retiring;
 use crate::vault::policy::{KeepVersions, PolicyChange, Surplus};
 
 /// How long a new value lasts.
@@ -120,7 +122,50 @@ pub fn destroyed(destroyed: &[Surplus]) -> Option<String> {
     }
 }
 
-/// Writes the same, as a line.
+/// Says until when a version is accepted that another one took the place of.
+pub fn retiring(one: &Retiring, environment: &EnvironmentName) -> String {
+    let version = format!("`{}@{}`", one.name, one.version);
+    accepted(&version, one.retire_at, environment)
+}
+
+fn accepted(version: &str, until: Timestamp, environment: &EnvironmentName) -> String {
+    format!(
+        "{version} is accepted until {until}; `keyvault rotate --due --env {environment}` then gives it back and destroys it"
+    )
+}
+
+/// Writes it for several versions, a line for each.
+///
+/// # Errors
+///
+/// As `out` does.
+pub fn tell_retiring(
+    all: &[Retiring],
+    environment: &EnvironmentName,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut all = all.iter();
+    all.try_for_each(|one| writeln!(out, "{}", retiring(one, environment)))
+}
+
+/// Writes it for the version that was in use before, if it is to be given back.
+///
+/// # Errors
+///
+/// As `out` does.
+pub fn tell_retirement(
+    previous: Option<u32>,
+    retire_at: Option<Timestamp>,
+    environment: &EnvironmentName,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    previous.zip(retire_at).map_or(Ok(()), |(version, at)| {
+        let version = format!("version {version}");
+        writeln!(out, "{}", accepted(&version, at, environment))
+    })
+}
+
+/// Writes what [`destroyed`] says, as a line.
 ///
 /// # Errors
 ///
