@@ -11,6 +11,7 @@ pub mod clipboard;
 pub mod dates;
 pub mod due;
 mod folders;
+pub mod hooks;
 pub mod identity;
 pub mod import;
 pub mod migration;

@@ -20,8 +20,8 @@
 //!
 //! Up to floor 4 nothing does I/O or reads a clock. Begin with `vault/mod.rs`,
 //! then one command, then its test. A rotation goes from `commands/rotate.rs` through
-//! `context/rotation.rs`, which saves each step and runs hooks between them, to the rules
-//! in `vault/rotation.rs`.
+//! `context/rotation.rs`, which saves each step, and `context/hooks.rs`, which runs hooks
+//! between them, to the rules in `vault/rotation.rs`.
 
 mod child;
 mod cli;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::context::rotation::{Asking, check_name, hook_line};
+use crate::context::hooks::{Asking, check_name, hook_line};
 use crate::error::{Error, shell_word};
 use crate::name::{EnvironmentName, SecretName};
 use crate::store::acceptance::{Acceptances, Candidate};
