@@ -6,7 +6,7 @@
 //! `KEYVAULT_TESTS_EVERY_CALL` set each one is taken, whatever it is, which needs many
 //! minutes, and it is told how many there were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -35,9 +35,9 @@ const AROUND_HOOKS: &[&str] = &[
 /// Where it is set, every call is taken.
 const EVERY_CALL: &str = "KEYVAULT_TESTS_EVERY_CALL";
 
-/// How many numbers of calls in a row a run does not come to, so that it is over: how
-/// often it waits is not the same each time.
-const BEYOND: usize = 10;
+/// How many numbers of calls in a row a run does not come to, so that there are no more of
+/// that name: how often it waits is not the same each time.
+const BEYOND: usize = 2;
 
 /// How long a hook may run on whose keyvault was killed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,20 +56,13 @@ impl Call {
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
         let mut calls = Vec::new();
         for line in trace.lines() {
-            let Some((name, rest)) = line.split_once('(') else {
+            let Some(name) = name_of_call(line) else {
                 continue;
             };
-            // A line about a signal, or the end, begins otherwise.
-            if !name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            {
-                continue;
-            }
             let number = numbers.entry(name).or_default();
             *number += 1;
             let number = *number;
-            let creates = !name.starts_with("open") || rest.contains("O_CREAT");
+            let creates = !name.starts_with("open") || line.contains("O_CREAT");
             let has_effect = CHANGING.contains(&name) && creates;
             let is_meant = has_effect || AROUND_HOOKS.contains(&name);
             // The first one is strace's own.
@@ -100,6 +93,15 @@ fn traced(
     let calls = read_to_string(&trace);
     fs::remove_file(trace).expect("removed");
     (transcript, calls)
+}
+
+/// Returns the name of a call in a line of a trace. A line about a signal, or the end, has
+/// none.
+fn name_of_call(line: &str) -> Option<&str> {
+    let (name, _) = line.split_once('(')?;
+    let mut bytes = name.bytes();
+    let is_name = bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then_some(name)
 }
 
 /// Waits for hooks that were left alone.
@@ -139,7 +141,7 @@ fn struck_everywhere(
     );
     if kills && std::env::var_os(EVERY_CALL).is_some() {
         put_back(&provider.sandbox, &tree);
-        return killed_at_every_call(provider, &strace, command, comes_after);
+        return killed_at_every_call(provider, &strace, command, &trace, comes_after);
     }
     for Call {
         name,
@@ -161,34 +163,44 @@ fn struck_everywhere(
     }
 }
 
-/// Kills a command at its first system call, then at its second, and so on until it comes
-/// to its end.
+/// Kills a command at each system call that it makes, of whatever name: strace(1) counts
+/// each name for itself.
 fn killed_at_every_call(
     provider: &Provider,
     strace: &Path,
     command: &[&str],
+    trace: &str,
     comes_after: impl Fn(&str),
 ) {
     let tree = provider.sandbox.whole_snapshot();
-    let (mut kills, mut beyond) = (0, 0);
-    for number in 1.. {
-        put_back(&provider.sandbox, &tree);
-        let place = format!("killed at call {number}");
-        let inject = format!("inject=all:signal=KILL:when={number}");
-        let (killed, _) = traced(provider, strace, &["-e", &inject], command);
-        if killed.code == Some(0) {
-            beyond += 1;
-        } else {
-            assert_eq!(killed.signal, Some(9), "{place}\n{killed}");
-            (kills, beyond) = (kills + 1, 0);
-        }
-        goes_on(provider, &place, &comes_after);
-        if beyond == BEYOND {
-            break;
+    let names: BTreeSet<&str> = trace.lines().filter_map(name_of_call).collect();
+    let mut kills = 0;
+    // The only `execve` is strace's own.
+    for name in names.iter().filter(|name| **name != "execve") {
+        let mut beyond = 0;
+        let mut numbers = 1..;
+        while beyond < BEYOND {
+            let number = numbers.next().expect("without end");
+            put_back(&provider.sandbox, &tree);
+            let place = format!("killed at {name} #{number}");
+            let inject = format!("inject={name}:signal=KILL:when={number}");
+            let inject = ["-e", &format!("trace={name}"), "-e", &inject];
+            let (killed, _) = traced(provider, strace, &inject, command);
+            if killed.code == Some(0) {
+                beyond += 1;
+            } else {
+                assert_eq!(killed.signal, Some(9), "{place}\n{killed}");
+                (kills, beyond) = (kills + 1, 0);
+            }
+            goes_on(provider, &place, &comes_after);
         }
     }
     let command = command.join(" ");
-    let _ = writeln!(io::stderr(), "{command}: killed at each of {kills} calls");
+    let calls = trace.lines().filter_map(name_of_call).count();
+    let _ = writeln!(
+        io::stderr(),
+        "{command}: killed at {kills} calls; undisturbed it makes {calls}"
+    );
 }
 
 /// Does what comes after a run that was struck, and looks for what it left behind.
