@@ -48,9 +48,10 @@ impl Rotating<'_> {
         Ok(())
     }
 
-    pub(super) fn run_to_success(&self, opened: &Environment, run: &Run<'_>) -> Result<()> {
+    /// Runs the hook of a step. Returns whether there is one.
+    pub(super) fn run_to_success(&self, opened: &Environment, run: &Run<'_>) -> Result<bool> {
         let Some(mut ended) = self.run_hook(opened, run)? else {
-            return Ok(());
+            return Ok(false);
         };
         if let Some(what) = ended.failure() {
             return Err(self.failed(run, what, ended));
@@ -60,11 +61,11 @@ impl Rotating<'_> {
             told @ Some(_) if run.step == Step::Revoke => {
                 self.cx.note_interruption(told);
                 self.is_interrupted.set(true);
-                Ok(())
             }
-            Some(_) => Err(self.failed(run, "was interrupted".to_owned(), ended)),
-            None => Ok(()),
+            Some(_) => return Err(self.failed(run, "was interrupted".to_owned(), ended)),
+            None => {}
         }
+        Ok(true)
     }
 
     /// Runs the hook of a step, if there is one.

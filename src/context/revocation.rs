@@ -104,9 +104,8 @@ impl Context {
             let reason = revocation.reason.cloned();
             let revoked = environment.revoke(name, *version, reason, author)?;
             Ok((revoked, prints))
-        })?;
-        rotating.end_if_interrupted()?;
-        Ok(outcome)
+        });
+        rotating.conclude(outcome)
     }
 
     /// Destroys values in every environment of a vault that opens, under whichever name.

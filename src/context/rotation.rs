@@ -54,6 +54,8 @@ pub struct Rotating<'a> {
     clock_doubt: Cell<Option<Oddity>>,
     /// Whether we were told to end, and only save yet what was done.
     pub(super) is_interrupted: Cell<bool>,
+    /// What a hook gave values back for, which is to be saved.
+    given_for: Cell<Option<Errand>>,
 }
 
 /// What a rotation came to.
@@ -144,6 +146,7 @@ impl<'a> Rotating<'a> {
             trusts_clock: false,
             clock_doubt: Cell::new(None),
             is_interrupted: Cell::new(false),
+            given_for: Cell::new(None),
         }
     }
 
@@ -425,21 +428,33 @@ impl<'a> Rotating<'a> {
         self.give_back(opened, owed, Errand::Retire)?;
         let retired = (self.cx).edit(self.store, self.environment, |environment, author| {
             environment.retire(self.name, owed.fingerprint, author)
-        })?;
-        self.end_if_interrupted()?;
-        Ok(retired)
+        });
+        self.conclude(retired)
     }
 
-    /// Ends where we were told to, now that what was done is saved.
+    /// Returns what was saved of values that were given back, or tells how it is done again.
     ///
     /// # Errors
     ///
-    /// [`Error::Interrupted`].
-    pub fn end_if_interrupted(&self) -> Result<()> {
+    /// That of saving; [`Error::Interrupted`] where it is saved, and we were told to end.
+    pub fn conclude<T>(&self, saved: Result<T>) -> Result<T> {
+        if let (Err(_), Some(errand)) = (&saved, self.given_for.take()) {
+            let Self {
+                name, environment, ..
+            } = self;
+            let again = match errand {
+                Errand::Retire => format!("`keyvault rotate {name} --resume --env {environment}`"),
+                _ => "the same command again".to_owned(),
+            };
+            self.cx.ui.warn(&format!(
+                "`{name}` was given back, and that could not be saved: {again} runs the `revoke` hook once more, with the same `{ROTATION_ID}`"
+            ));
+        }
+        let saved = saved?;
         if self.is_interrupted.get() {
             return Err(Error::Interrupted);
         }
-        Ok(())
+        Ok(saved)
     }
 
     /// Gives a rotation up: its new value goes back where it came from, and is destroyed,
@@ -466,8 +481,8 @@ impl<'a> Rotating<'a> {
         }
         let aborted = (self.cx).edit(self.store, self.environment, |environment, author| {
             environment.abort(self.name, &unwanted, author)
-        })?;
-        self.end_if_interrupted()?;
+        });
+        let aborted = self.conclude(aborted)?;
         Ok(Aborted {
             name: self.name.clone(),
             environment: self.environment.clone(),
@@ -554,10 +569,10 @@ impl<'a> Rotating<'a> {
             errand,
         };
         // Without its value nobody can give it back; only its record is left to mend.
-        match value {
-            Some(_) => self.run_to_success(opened, &run),
-            None => Ok(()),
+        if value.is_some() && self.run_to_success(opened, &run)? {
+            self.given_for.set(Some(errand));
         }
+        Ok(())
     }
 
     fn open(&self) -> Result<Environment> {

@@ -139,7 +139,8 @@ fn what_was_made_when_the_log_broke_is_saved_later() {
     mend(sandbox);
 
     breaks("revoke");
-    sandbox.run(&["rotate", "A", "--resume"]).exits(1);
+    let refusal = sandbox.run(&["rotate", "A", "--resume"]).exits(1);
+    refusal.says("given back, and that could not be saved: `keyvault rotate A --resume --env dev`");
     assert_eq!(
         provider.log("effects"),
         ["minted key-[1]", "revoked key-first for [1]"]
@@ -157,5 +158,13 @@ fn what_was_made_when_the_log_broke_is_saved_later() {
     let mut states: Vec<_> = states.map(|version| version["state"].as_str()).collect();
     states.sort_unstable();
     assert_eq!(states, [Some("current"), Some("revoked")]);
+
+    breaks("revoke");
+    let refusal = sandbox.run(&["revoke", "A"]).exits(1);
+    refusal.says("could not be saved: the same command again runs the `revoke` hook once more");
+    fs::write(&script, &well).expect("written");
+    mend(sandbox);
+    sandbox.run(&["revoke", "A"]).succeeds();
+    assert_eq!(provider.log("effects")[2..], ["revoked key-[1] for [2]"]);
     sandbox.run(&["audit", "verify"]).succeeds();
 }
