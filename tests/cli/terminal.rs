@@ -74,8 +74,10 @@ impl Terminal {
     #[must_use]
     pub fn program(sandbox: &Sandbox, program: &[&str]) -> Self {
         // `rexpect` switches the echo off, which would hide that a prompt does not.
-        let mut command = sandbox.other("/bin/sh");
+        // A shell gives what it starts behind its back no Ctrl-C, and the tests may be that.
+        let mut command = sandbox.other("/usr/bin/env");
         command
+            .args(["--default-signal=INT,QUIT", "/bin/sh"])
             .args(["-c", r#"stty echo; echo $$; exec "$@""#, "sh"])
             .args(program)
             .stdin(Stdio::inherit())
