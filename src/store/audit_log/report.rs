@@ -10,6 +10,7 @@
 
 mod bursts;
 mod clock;
+mod days;
 mod experience;
 mod hours;
 mod newcomers;

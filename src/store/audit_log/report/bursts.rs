@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::store::audit_log::line::Line;
+use crate::store::audit_log::report::days::Days;
 use crate::store::audit_log::report::{Finding, Incident, Kind, count, quoted, reader};
-use crate::timestamp::{Day, Period, Timestamp};
+use crate::timestamp::{Period, Timestamp};
 
 /// In how short a time reads are counted together.
 const WINDOW: Period = Period::from_seconds(10 * 60);
@@ -31,9 +32,8 @@ const LOOK_BACK_DAYS: i64 = 30;
 pub struct Bursts {
     /// The lines of the last ten minutes.
     recent: VecDeque<Line>,
-    today: Option<(Day, u64)>,
-    /// The most of each day before.
-    past: VecDeque<(Day, u64)>,
+    /// The most of each day.
+    days: Days<u64>,
     found: Vec<Burst>,
 }
 
@@ -49,7 +49,7 @@ struct Burst {
 impl Bursts {
     /// Judges a read, where the log is old enough.
     pub fn take(&mut self, line: &Line, is_judged: bool) {
-        self.begin(line.time.date());
+        self.days.begin(line.time.date(), LOOK_BACK_DAYS);
         // A clock that was set back says nothing about how fast reads come.
         if self.recent.back().is_some_and(|last| line.time < last.time) {
             self.recent.clear();
@@ -60,25 +60,12 @@ impl Bursts {
         }
         self.recent.push_back(line.clone());
         let reads = self.recent.len() as u64;
-        if let Some((_, most)) = &mut self.today {
+        if let Some(most) = self.days.today() {
             *most = reads.max(*most);
         }
-        let before = self.past.iter().map(|(_, most)| *most).max().unwrap_or(0);
+        let before = self.days.past().copied().max().unwrap_or(0);
         if is_judged && reads >= READS_MIN && reads > FACTOR * before {
             self.note(line, reads, before);
-        }
-    }
-
-    fn begin(&mut self, day: Day) {
-        match self.today {
-            Some((today, _)) if day <= today => return,
-            Some(today) => self.past.push_back(today),
-            None => {}
-        }
-        self.today = Some((day, 0));
-        let is_old = |(past, _): &(Day, u64)| day.since(*past) > LOOK_BACK_DAYS;
-        while self.past.front().is_some_and(is_old) {
-            self.past.pop_front();
         }
     }
 

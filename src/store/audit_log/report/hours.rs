@@ -1,10 +1,9 @@
 //! Reads at hours at which hardly anything is read.
 
-use std::collections::VecDeque;
-
 use crate::store::audit_log::line::Line;
+use crate::store::audit_log::report::days::Days;
 use crate::store::audit_log::report::{Finding, Incident, Kind, count, quoted, reader};
-use crate::timestamp::{Day, Period};
+use crate::timestamp::Period;
 
 /// How far back usual hours are looked for: who moves or changes shifts has new ones
 /// before long.
@@ -28,9 +27,8 @@ const GAP: Period = Period::from_seconds(3 * 60 * 60);
 /// the same log says the same wherever it is read.
 #[derive(Default)]
 pub struct Hours {
-    /// The days before this one, each with a bit for each hour.
-    past: VecDeque<(Day, u32)>,
-    today: Option<(Day, u32)>,
+    /// Each day with a bit for each hour.
+    days: Days<u32>,
     found: Vec<OddHours>,
 }
 
@@ -45,32 +43,18 @@ impl Hours {
     /// Judges a read, where the log is old enough.
     pub fn take(&mut self, line: &Line, is_judged: bool) {
         let (day, hour) = (line.time.date(), line.time.hour());
-        self.begin(day);
+        self.days.begin(day, LOOK_BACK_DAYS);
         if is_judged {
             let near_hour = near(hour);
-            let near = self.past.iter().filter(|(_, hours)| hours & near_hour != 0);
-            let (near, days) = (near.count(), self.past.len());
+            let past = self.days.past();
+            let days = past.len();
+            let near = past.filter(|hours| **hours & near_hour != 0).count();
             if days >= DAYS_MIN && near * DAYS_FOR_ONE < days {
                 self.note(line, near, days);
             }
         }
-        if let Some((_, hours)) = &mut self.today {
+        if let Some(hours) = self.days.today() {
             *hours |= 1 << hour;
-        }
-    }
-
-    /// Lays a day aside once another begins. One that comes back, after a clock was set
-    /// back, belongs to the day that is under way.
-    fn begin(&mut self, day: Day) {
-        match self.today {
-            Some((today, _)) if day <= today => return,
-            Some(today) => self.past.push_back(today),
-            None => {}
-        }
-        self.today = Some((day, 0));
-        let is_old = |(past, _): &(Day, u32)| day.since(*past) > LOOK_BACK_DAYS;
-        while self.past.front().is_some_and(is_old) {
-            self.past.pop_front();
         }
     }
 
