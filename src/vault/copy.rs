@@ -92,11 +92,9 @@ impl Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::{EnvironmentName, MemberName};
-    use crate::seal::identity::Identity;
     use crate::vault::NewSecret;
     use crate::vault::compare::{Difference, members_without};
-    use crate::vault::roster::Member;
+    use crate::vault::sample::{alice, founded};
 
     fn name(text: &str) -> SecretName {
         text.parse().expect("a name")
@@ -106,22 +104,8 @@ mod tests {
         text.parse().expect("a time")
     }
 
-    fn alice() -> MemberName {
-        "alice".parse().expect("a name")
-    }
-
     fn environment(called: &str, secrets: &[(&str, &str)]) -> Environment {
-        let identity = Identity::generate();
-        let recipient = identity.recipients()[0].clone();
-        let signer = identity.signer(&recipient).expect("its own");
-        let founder = Member {
-            name: alice(),
-            recipient,
-            signer: Some(signer.public()),
-            added_at: at("2026-11-22T12:00:00Z"),
-        };
-        let called: EnvironmentName = called.parse().expect("a name");
-        let mut environment = Environment::found([7; 16].into(), called, founder, &signer);
+        let mut environment = founded(called);
         for (of, value) in secrets {
             let new = NewSecret {
                 name: name(of),

@@ -219,8 +219,7 @@ impl Environment {
 mod tests {
     use super::*;
     use crate::name::MemberName;
-    use crate::seal::identity::Identity;
-    use crate::vault::roster::Member;
+    use crate::vault::sample::{alice, founded};
 
     fn name(text: &str) -> SecretName {
         text.parse().expect("a name")
@@ -234,10 +233,6 @@ mod tests {
         pairs.collect()
     }
 
-    fn alice() -> MemberName {
-        "alice".parse().expect("a name")
-    }
-
     fn author(name: &MemberName) -> Author<'_> {
         let now = "2026-11-22T12:00:00Z".parse().expect("a time");
         Author { name, now }
@@ -245,17 +240,7 @@ mod tests {
 
     /// An environment with `SAME`, `OTHER` and the revoked `GONE`.
     fn environment() -> Environment {
-        let identity = Identity::generate();
-        let recipient = identity.recipients()[0].clone();
-        let signer = identity.signer(&recipient).expect("its own");
-        let founder = Member {
-            name: alice(),
-            recipient,
-            signer: Some(signer.public()),
-            added_at: author(&alice()).now,
-        };
-        let dev = "dev".parse().expect("a name");
-        let mut environment = Environment::found([7; 16].into(), dev, founder, &signer);
+        let mut environment = founded("dev");
         let first = offered(&[("GONE", "leaked"), ("OTHER", "old"), ("SAME", "kept")]);
         let alice = alice();
         let imported = environment.import(first, &OnConflict::Refuse, author(&alice));

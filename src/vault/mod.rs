@@ -22,6 +22,8 @@ pub mod policy;
 pub mod rollback;
 pub mod roster;
 pub mod rotation;
+#[cfg(test)]
+mod sample;
 pub mod secret;
 pub mod selection;
 pub mod snooze;
@@ -617,7 +619,7 @@ fn current_version(number: u32, value: SecretValue, author: Author<'_>) -> Secre
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::identity::Identity;
+    use crate::vault::sample::{alice, founded};
 
     fn value(text: &str) -> SecretValue {
         SecretValue::from_text(text.to_owned())
@@ -628,29 +630,9 @@ mod tests {
     }
 
     fn environment() -> Environment {
-        let identity = Identity::generate();
-        let [recipient] = &identity.recipients()[..] else {
-            panic!("one key")
-        };
-        let signer = identity.signer(recipient).expect("its own");
-        let founder = Member {
-            name: "alice".parse().expect("a name"),
-            recipient: recipient.clone(),
-            signer: Some(signer.public()),
-            added_at: "2026-11-22T12:00:00Z".parse().expect("a time"),
-        };
-        let mut environment = Environment::found(
-            VaultId::from([7; 16]),
-            "dev".parse().expect("a name"),
-            founder,
-            &signer,
-        );
+        let mut environment = founded("dev");
         environment.changes = Changes::default();
         environment
-    }
-
-    fn alice() -> MemberName {
-        "alice".parse().expect("a name")
     }
 
     fn author(name: &MemberName) -> Author<'_> {

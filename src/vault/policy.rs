@@ -220,10 +220,9 @@ impl<'de> Deserialize<'de> for KeepVersions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::identity::Identity;
     use crate::secret_value::SecretValue;
-    use crate::vault::roster::Member;
     use crate::vault::rotation::Hooks;
+    use crate::vault::sample::founded;
     use crate::vault::secret::{SecretVersion, VersionState};
 
     #[test]
@@ -274,20 +273,6 @@ mod tests {
         }
     }
 
-    fn environment() -> Environment {
-        let identity = Identity::generate();
-        let recipient = identity.recipients()[0].clone();
-        let signer = identity.signer(&recipient).expect("its own");
-        let founder = Member {
-            name: "alice".parse().expect("a name"),
-            recipient,
-            signer: Some(signer.public()),
-            added_at: Timestamp::BEGINNING,
-        };
-        let dev = "dev".parse().expect("a name");
-        Environment::found([7; 16].into(), dev, founder, &signer)
-    }
-
     #[test]
     fn a_secret_is_due_a_period_after_its_version_was_made() {
         use VersionState::{Current, Pending, Previous};
@@ -295,7 +280,7 @@ mod tests {
             rotate_every: "90d".parse().ok(),
             keep_versions: None,
         };
-        let mut environment = environment();
+        let mut environment = founded("dev");
         let mut due = |state, created_at: &str, every, default| {
             environment.policy = default;
             let due = environment.due_at(&secret(state, created_at, every));

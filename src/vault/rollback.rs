@@ -119,15 +119,14 @@ fn last_value(secret: &Secret) -> VersionSelector {
 mod tests {
     use super::*;
     use crate::name::MemberName;
-    use crate::seal::identity::Identity;
     use crate::secret_value::SecretValue;
     use crate::timestamp::Period;
     use crate::vault::NewSecret;
     use crate::vault::expiry::Lifetime;
     use crate::vault::import::{Offered, OnConflict};
     use crate::vault::policy::PolicyChange;
-    use crate::vault::roster::Member;
     use crate::vault::rotation::{GRACE, Hook, Retirement, RotationId, Step};
+    use crate::vault::sample::{alice, founded};
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -158,18 +157,7 @@ mod tests {
 
     impl Dev {
         fn with(values: &[&str]) -> Self {
-            let identity = Identity::generate();
-            let recipient = identity.recipients()[0].clone();
-            let signer = identity.signer(&recipient).expect("its own");
-            let alice: MemberName = "alice".parse().expect("a name");
-            let founder = Member {
-                name: alice.clone(),
-                recipient,
-                signer: Some(signer.public()),
-                added_at: now(),
-            };
-            let dev = "dev".parse().expect("a name");
-            let environment = Environment::found([7; 16].into(), dev, founder, &signer);
+            let (environment, alice) = (founded("dev"), alice());
             let mut dev = Self { environment, alice };
             let (first, later) = values.split_first().expect("one value");
             let new = NewSecret {

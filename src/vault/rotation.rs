@@ -800,8 +800,7 @@ impl Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::identity::Identity;
-    use crate::vault::roster::Member;
+    use crate::vault::sample::{alice, founded};
     use crate::vault::{Changes, NewSecret};
     use VersionState::{Current, Pending, Previous, Revoked};
 
@@ -814,10 +813,6 @@ mod tests {
 
     fn a() -> SecretName {
         "A".parse().expect("a name")
-    }
-
-    fn alice() -> MemberName {
-        "alice".parse().expect("a name")
     }
 
     fn at(text: &str) -> Timestamp {
@@ -833,17 +828,7 @@ mod tests {
 
     /// An environment in which `A` has the value `one`.
     fn environment() -> Environment {
-        let identity = Identity::generate();
-        let recipient = identity.recipients()[0].clone();
-        let signer = identity.signer(&recipient).expect("its own");
-        let founder = Member {
-            name: alice(),
-            recipient,
-            signer: Some(signer.public()),
-            added_at: at("2026-11-22T12:00:00Z"),
-        };
-        let dev = "dev".parse().expect("a name");
-        let mut dev = Environment::found(VaultId::from([7; 16]), dev, founder, &signer);
+        let mut dev = founded("dev");
         add(&mut dev, "A", "one");
         dev
     }

@@ -608,11 +608,10 @@ fn text(value: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::identity::Identity;
     use crate::secret_value::SecretValue;
-    use crate::vault::roster::Member;
     use crate::vault::rotation::{Hook, Retirement, Rotation, RotationId};
-    use crate::vault::{Author, NewSecret, VaultId};
+    use crate::vault::sample::{alice, founded};
+    use crate::vault::{Author, NewSecret};
 
     /// When the tests' secrets are made, unless they say otherwise.
     const MADE: &str = "2026-06-01T00:00:00Z";
@@ -625,18 +624,7 @@ mod tests {
     }
 
     fn environment(name: &str, secrets: &[(&str, &str)]) -> Environment {
-        let identity = Identity::generate();
-        let recipient = identity.recipients().remove(0);
-        let signer = identity.signer(&recipient).expect("its own");
-        let alice: MemberName = "alice".parse().expect("a name");
-        let founder = Member {
-            name: alice.clone(),
-            recipient,
-            signer: Some(signer.public()),
-            added_at: at(MADE),
-        };
-        let name = name.parse().expect("a name");
-        let mut made = Environment::found(VaultId::from([7; 16]), name, founder, &signer);
+        let mut made = founded(name);
         for (name, value) in secrets {
             let new = NewSecret {
                 name: name.parse().expect("a name"),
@@ -645,7 +633,7 @@ mod tests {
                 tags: Vec::new(),
             };
             let author = Author {
-                name: &alice,
+                name: &alice(),
                 now: at(MADE),
             };
             made.add(new, author).expect("added");
