@@ -8,7 +8,7 @@
 //! | floor | modules | |
 //! |---|---|---|
 //! | 0 | `text` | how a type that is text goes into JSON |
-//! | 1 | `name` `secret_value` `timestamp` `quote` | types that are valid by construction; how values are written for others |
+//! | 1 | `name` `secret_value` `timestamp` `quote` `forms` | types that are valid by construction; how values are written for others, and found in what others wrote |
 //! | 2 | `error` | what can go wrong, with words, hint and exit code |
 //! | 3 | `seal` | age envelopes, identities, signatures, digests |
 //! | 4 | `vault` `dotenv` `migration` `shell_code` `template` | environments, secrets, versions and their life, rosters, the file format; the `.env` grammar; what a project with `.env` files has; what a shell is told; references in texts |
@@ -29,6 +29,7 @@ mod commands;
 mod context;
 mod dotenv;
 mod error;
+mod forms;
 mod hardening;
 mod interchange;
 mod migration;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// do not know each other.
 const FLOORS: [&[&str]; 11] = [
     &["text"],
-    &["name", "secret_value", "timestamp", "quote"],
+    &["name", "secret_value", "timestamp", "quote", "forms"],
     &["error"],
     &["seal"],
     &["vault", "dotenv", "migration", "shell_code", "template"],

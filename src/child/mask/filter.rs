@@ -26,7 +26,7 @@ impl<'a> Filter<'a> {
     /// Begins a stream.
     pub fn new(masks: &'a Masks) -> Self {
         Self {
-            held: Zeroizing::new(Vec::with_capacity(masks.longest + PIECE)),
+            held: Zeroizing::new(Vec::with_capacity(masks.forms.longest() + PIECE)),
             masks,
             shown: 0,
             announced: 0,
@@ -65,7 +65,7 @@ impl<'a> Filter<'a> {
         if self.held.is_empty() || self.announced > 0 {
             return;
         }
-        if let Some((length, label)) = self.masks.look(&self.held).form {
+        if let Some((length, label)) = self.masks.forms.look(&self.held).form {
             // Whatever follows, this much is a value.
             self.announced = length;
             out.extend_from_slice(self.masks.labels[label].as_bytes());
@@ -74,7 +74,7 @@ impl<'a> Filter<'a> {
         let mut end = self.held.len().min(GIVEN_AWAY);
         for (at, _) in self.held.iter().enumerate().take(GIVEN_AWAY) {
             let rest = &self.held[at..];
-            if self.masks.look(rest).form.is_some() {
+            if self.masks.forms.look(rest).form.is_some() {
                 end = end.min(at);
             }
             if let Some(given_away) = self.masks.given_away(rest) {
@@ -107,11 +107,11 @@ impl<'a> Filter<'a> {
         let mut start = self.shown;
         let mut at = 0;
         let hold = loop {
-            let Some(next) = self.masks.next(text, at) else {
+            let Some(next) = self.masks.forms.next(text, at) else {
                 break text.len();
             };
             at = next;
-            let found = self.masks.look(&text[at..]);
+            let found = self.masks.forms.look(&text[at..]);
             if found.is_open && !is_last {
                 break at;
             }
@@ -179,17 +179,14 @@ mod tests {
         let mut out = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
-            let fitting = masks
-                .entries
-                .iter()
-                .filter(|entry| rest.starts_with(&entry.form));
-            let Some(entry) = fitting.max_by_key(|entry| entry.form.len()) else {
+            let fitting = masks.forms.all().filter(|(form, _)| rest.starts_with(form));
+            let Some((form, label)) = fitting.max_by_key(|(form, _)| form.len()) else {
                 out.push(rest[0]);
                 rest = &rest[1..];
                 continue;
             };
-            out.extend_from_slice(masks.labels[entry.label].as_bytes());
-            rest = &rest[entry.form.len()..];
+            out.extend_from_slice(masks.labels[label].as_bytes());
+            rest = &rest[form.len()..];
         }
         out
     }
@@ -350,8 +347,9 @@ mod tests {
             let mut text = texts.concat();
             // Some forms as they are, too.
             for n in shown {
-                if let Some(entry) = masks.entries.get(n * 7 % masks.entries.len().max(1)) {
-                    text.extend_from_slice(&entry.form);
+                let mut all = masks.forms.all();
+                if let Some((form, _)) = all.nth(n * 7 % all.len().max(1)) {
+                    text.extend_from_slice(form);
                 }
             }
             let expected = replaced(&masks, &text);
@@ -368,7 +366,7 @@ mod tests {
                     filter.push(&text[piece[0]..piece[1]], &mut out);
                     // Held back is the beginning of a form, and the first that there is.
                     let held = &*filter.held;
-                    let begins = |rest: &[u8]| masks.entries.iter().any(|entry| entry.form.starts_with(rest) && entry.form.len() > rest.len());
+                    let begins = |rest: &[u8]| masks.forms.all().any(|(form, _)| form.starts_with(rest) && form.len() > rest.len());
                     prop_assert!(held.is_empty() || begins(held));
                 }
                 filter.finish(&mut out);

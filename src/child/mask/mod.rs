@@ -23,28 +23,14 @@
 //! A value that a program encodes in yet another way, or twice; base64 that is broken into
 //! lines within the value; one line of a value of several; a value that is drawn
 //! piece by piece at places of the screen.
-//!
-//! # How it looks
-//!
-//! All forms are sorted, so the longest that a text begins with, and whether a longer one
-//! may follow, is one binary search. It is done only where four bytes are the first four
-//! of some form, which a table of bits tells; and another tells it for several places at
-//! once, where all forms are longer than four. An automaton (Aho-Corasick) would need
-//! no such table, and would have hundreds of states for each form that cannot be
-//! wiped, and be slower for hundreds of secrets.
 
-mod encodings;
 mod filter;
 
-use crate::child::mask::encodings::{Form, forms};
+use crate::forms::{Forms, SHORTEST};
 use crate::name::SecretName;
 use crate::secret_value::SecretValue;
 
 pub use filter::{Filter, PIECE};
-
-/// The shortest value that is masked, and the shortest form. What is shorter is found
-/// by chance in any output.
-pub const SHORTEST: usize = 4;
 
 /// How much of a form is given away at most, to keep a prompt from waiting: enough
 /// for what says whose value it is, as `sk-live-` does.
@@ -85,40 +71,10 @@ const TRIVIAL: [&str; 27] = [
     "user",
 ];
 
-/// How many places are passed over at once at most: the tables grow with it.
-const STRIDE: usize = 8;
-
 /// What is to be replaced, and by what.
 pub struct Masks {
-    /// Sorted, and each of them once.
-    entries: Vec<Entry>,
+    forms: Forms,
     labels: Vec<String>,
-    /// Four bytes with which forms begin.
-    beginnings: Windows,
-    /// Four bytes with which they go on: of their first places, as many as are passed
-    /// over at once.
-    inside: Windows,
-    /// How many that is: of so many places in a row, one is in `inside` if a form begins
-    /// at the first of them.
-    stride: usize,
-    /// By one byte: whether a form begins so.
-    first: [bool; 256],
-    longest: usize,
-}
-
-struct Entry {
-    form: Form,
-    label: usize,
-    /// The longest other entry that this one begins with.
-    shorter: Option<usize>,
-}
-
-/// What a text is, as far as it goes.
-struct Found {
-    /// The longest form that it begins with: its length and its label.
-    form: Option<(usize, usize)>,
-    /// Whether all of it is the beginning of a longer form.
-    is_open: bool,
 }
 
 impl Masks {
@@ -129,7 +85,7 @@ impl Masks {
     ) -> (Self, Vec<&'a SecretName>) {
         let mut unmasked = Vec::new();
         let mut labels = Vec::new();
-        let mut entries = Vec::new();
+        let mut values = Vec::new();
         for (name, value) in secrets {
             // The space around a value is often lost on its way, and is no secret.
             let value = value.expose().trim_ascii();
@@ -141,164 +97,18 @@ impl Masks {
             }
             let label = labels.len();
             labels.push(format!("[{name}]"));
-            let long = forms(value)
-                .into_iter()
-                .filter(|form| form.len() >= SHORTEST);
-            entries.extend(long.map(|form| Entry {
-                form,
-                label,
-                shorter: None,
-            }));
+            values.push((label, value));
         }
-        (Self::of(entries, labels), unmasked)
-    }
-
-    fn of(mut entries: Vec<Entry>, labels: Vec<String>) -> Self {
-        // The first of equal ones has the first label.
-        entries.sort_by(|a, b| a.form.cmp(&b.form).then(a.label.cmp(&b.label)));
-        entries.dedup_by(|later, first| later.form == first.form);
-        // All that an entry begins with stand before it, each of them beginning with
-        // the one before.
-        let mut chain: Vec<usize> = Vec::new();
-        for n in 0..entries.len() {
-            let is_none = |last: &mut usize| !entries[n].form.starts_with(&entries[*last].form);
-            while chain.pop_if(is_none).is_some() {}
-            entries[n].shorter = chain.last().copied();
-            chain.push(n);
-        }
-        let lengths = entries.iter().map(|entry| entry.form.len());
-        let shortest = lengths.clone().min().unwrap_or(SHORTEST);
-        // A table that is too full slows down more than passing over speeds up.
-        let fitting = (Windows::MOST / entries.len().max(1)).clamp(1, STRIDE);
-        let stride = (shortest + 1 - SHORTEST).min(fitting);
-        let mut masks = Self {
-            beginnings: Windows::new(entries.len()),
-            inside: Windows::new(stride * entries.len()),
-            stride,
-            first: [false; 256],
-            longest: lengths.max().unwrap_or(0),
-            entries: Vec::new(),
-            labels,
-        };
-        for entry in &entries {
-            let mut windows = entry.form.windows(SHORTEST).take(stride).map(window);
-            masks.inside.extend(&mut windows);
-            masks.beginnings.extend([window(&entry.form)]);
-            masks.first[usize::from(entry.form[0])] = true;
-        }
-        masks.entries = entries;
-        masks
-    }
-
-    /// Returns the next place, at or behind another, where a form may begin.
-    fn next(&self, text: &[u8], from: usize) -> Option<usize> {
-        let mut at = from;
-        // Of each row of places only the last is looked at.
-        loop {
-            let lasts = text.get(at + self.stride - 1..).unwrap_or_default();
-            let lasts = lasts.windows(SHORTEST).step_by(self.stride);
-            let rows = lasts.len();
-            let hit = lasts.map(window).position(|last| self.inside.has(last));
-            let Some(hit) = hit else {
-                at += rows * self.stride;
-                break;
-            };
-            at += hit * self.stride;
-            let row = text[at..].windows(SHORTEST).take(self.stride);
-            if let Some(found) = row.map(window).position(|one| self.beginnings.has(one)) {
-                return Some(at + found);
-            }
-            at += self.stride;
-        }
-        // Where less is left, the beginning of a form may be cut off.
-        let mut rest = (at..text.len()).map(|at| (at, &text[at..]));
-        let found = rest.find(|(_, rest)| match rest.first_chunk() {
-            Some(window) => self.beginnings.has(u32::from_le_bytes(*window)),
-            None => self.first[usize::from(rest[0])],
-        });
-        found.map(|(at, _)| at)
-    }
-
-    /// Looks for a form at the beginning of a text.
-    fn look(&self, text: &[u8]) -> Found {
-        let head = &text[..text.len().min(self.longest)];
-        // What begins with the head stands right behind it, and what the head begins
-        // with before it: the last one before it, or what that one begins with.
-        let behind = self.entries.partition_point(|entry| **entry.form <= *head);
-        let next = self.entries.get(behind);
-        let mut before = behind.checked_sub(1);
-        while let Some(n) = before
-            && !head.starts_with(&self.entries[n].form)
-        {
-            before = self.entries[n].shorter;
-        }
-        Found {
-            form: before.map(|n| (self.entries[n].form.len(), self.entries[n].label)),
-            is_open: next.is_some_and(|next| next.form.starts_with(text)),
-        }
+        let forms = Forms::of(values);
+        (Self { forms, labels }, unmasked)
     }
 
     /// Returns how much may be given away of a text that is the beginning of forms: of
     /// the shortest of them a quarter.
     fn given_away(&self, text: &[u8]) -> Option<usize> {
-        let behind = self.entries.partition_point(|entry| **entry.form <= *text);
-        let longer = self.entries[behind..].iter().map(|entry| &entry.form);
-        let lengths = longer
-            .take_while(|form| form.starts_with(text))
-            .map(|form| form.len());
+        let lengths = self.forms.begun_by(text);
         lengths.min().map(|length| GIVEN_AWAY.min(length / 4))
     }
-}
-
-/// A set of four bytes each, which may have others as well.
-struct Windows {
-    /// By the hash.
-    bits: Vec<u64>,
-    /// By how much a hash of 32 bits is too large for it.
-    shift: u32,
-}
-
-impl Windows {
-    /// How many bits there are for each: so many that one in 64 others is taken for one.
-    const BITS: usize = 64;
-
-    /// The size: at least a cache line's, and at most what caches hold.
-    const SIZES: (usize, usize) = (1 << 9, 1 << 23);
-
-    /// For how many there is room enough.
-    const MOST: usize = Self::SIZES.1 / Self::BITS;
-
-    /// An empty set with room for this many.
-    fn new(count: usize) -> Self {
-        let bits = (Self::BITS * count).next_power_of_two();
-        let bits = bits.clamp(Self::SIZES.0, Self::SIZES.1);
-        Self {
-            bits: vec![0; bits / 64],
-            shift: 32 - bits.trailing_zeros(),
-        }
-    }
-
-    fn extend(&mut self, windows: impl IntoIterator<Item = u32>) {
-        for window in windows {
-            let place = self.place(window);
-            self.bits[place / 64] |= 1 << (place % 64);
-        }
-    }
-
-    fn has(&self, window: u32) -> bool {
-        let place = self.place(window);
-        self.bits[place / 64] >> (place % 64) & 1 == 1
-    }
-
-    fn place(&self, window: u32) -> usize {
-        // Fibonacci hashing: the high bits of the product depend on all of them.
-        const GOLDEN: u32 = 0x9e37_79b9;
-        (window.wrapping_mul(GOLDEN) >> self.shift) as usize
-    }
-}
-
-fn window(bytes: &[u8]) -> u32 {
-    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
 /// Tells whether a value is too short or too common to be masked.
@@ -347,8 +157,12 @@ mod tests {
             "p%40ss%20w0rd%2f~%21%28x%29%2a%27%2b%3d%26",
             "7040737320773072642f7e212878292a272b3d26", // xxd -p
             "7040737320773072642F7E212878292A272B3D26",
-            "cEBzcyB3MHJkL34hKHgpKicrPSY=", // base64
-            "cEBzcyB3MHJkL34hKHgpKicrPSY",  // base64url
+            "cEBzcyB3MHJkL34hKHgpKicrPSY=",  // base64
+            "cEBzcyB3MHJkL34hKHgpKicrPSY",   // base64url
+            "p@ss w0rd/~!(x)*&#x27;+=&amp;", // python html.escape
+            "p@ss w0rd/~!(x)*&#039;+=&amp;", // PHP htmlspecialchars
+            "p@ss w0rd/~!(x)*&#39;+=&amp;",  // Go html/template
+            "p@ss w0rd/~!(x)*'+=&amp;",      // libxml2
         ] {
             assert_eq!(masked(url, &format!("<{text}>")), "<[A]>", "{text}");
         }
@@ -443,7 +257,7 @@ mod tests {
             let twice = [(&secret.0, &secret.1), (&secret.0, &secret.1)];
             let (masks, unmasked) = Masks::new(twice);
             assert_eq!(unmasked, [&secret.0], "{value}");
-            assert_eq!(masks.entries.len(), 0);
+            assert_eq!(masks.forms.all().len(), 0);
         }
         for value in ["abcd", "123456", "true1", "xxxy"] {
             assert_eq!(masked(value.as_bytes(), value), "[A]", "{value}");

@@ -24,6 +24,7 @@ pub fn forms(value: &[u8]) -> Vec<Form> {
         forms.push(hex(value, case));
         forms.extend(URLS.iter().map(|url| in_url(value, url, case)));
     }
+    forms.extend(HTMLS.iter().map(|html| in_html(value, html)));
     // Bytes that are no text are in no JSON.
     if let Ok(text) = std::str::from_utf8(value) {
         forms.extend(JSONS.iter().map(|json| in_json(text, json)));
@@ -263,6 +264,60 @@ fn in_json(text: &str, json: &Json) -> Form {
                 }
             }
             _ => form.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    form
+}
+
+/// A way to write text of HTML and XML: what stands for the quotes; empty where they stay.
+struct Html {
+    double: &'static str,
+    single: &'static str,
+}
+
+/// Python's `html.escape`, PHP's `htmlspecialchars`, Go's `html/template`, Rust's and
+/// JavaScript's libraries, and what editors do to text between tags.
+const HTMLS: [Html; 6] = [
+    Html {
+        double: "&quot;",
+        single: "&#x27;",
+    },
+    Html {
+        double: "&quot;",
+        single: "&#039;",
+    },
+    Html {
+        double: "&#34;",
+        single: "&#39;",
+    },
+    Html {
+        double: "&quot;",
+        single: "&#39;",
+    },
+    Html {
+        double: "&quot;",
+        single: "&apos;",
+    },
+    Html {
+        double: "",
+        single: "",
+    },
+];
+
+fn in_html(value: &[u8], html: &Html) -> Form {
+    let mut form = room(6 * value.len());
+    for byte in value {
+        let reference = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => html.double,
+            b'\'' => html.single,
+            _ => "",
+        };
+        match reference {
+            "" => form.push(*byte),
+            reference => form.extend_from_slice(reference.as_bytes()),
         }
     }
     form

@@ -1,0 +1,6 @@
+//! Values in all the forms in which programs write them, and the search for these.
+
+mod encodings;
+mod search;
+
+pub use search::{Forms, SHORTEST};
