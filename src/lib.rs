@@ -12,7 +12,7 @@
 //! | 2 | `error` | what can go wrong, with words, hint and exit code |
 //! | 3 | `seal` | age envelopes, identities, signatures, digests |
 //! | 4 | `vault` `dotenv` `migration` `shell_code` `template` | environments, secrets, versions and their life, rosters, the file format; the `.env` grammar; what a project with `.env` files has; what a shell is told; references in texts |
-//! | 5 | `store` `child` `hardening` `interchange` | files, locks, pins, accepted hooks, the session's cache, the audit log; programs that are started, hooks among them; other tools' forms |
+//! | 5 | `store` `child` `hardening` `interchange` `scan` | files, locks, pins, accepted hooks, the session's cache, the audit log; programs that are started, hooks among them; other tools' forms; secrets where they should not be, and what they look like |
 //! | 6 | `ui` | answers, news, prompts, last words |
 //! | 7 | `context` | where everything comes from; the only reader of `std::env`; what takes more than one save, as a rotation |
 //! | 8 | `commands` | one file for each subcommand |
@@ -35,6 +35,7 @@ mod interchange;
 mod migration;
 mod name;
 mod quote;
+mod scan;
 mod seal;
 mod secret_value;
 mod shell_code;

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 11] = [
     &["error"],
     &["seal"],
     &["vault", "dotenv", "migration", "shell_code", "template"],
-    &["store", "child", "hardening", "interchange"],
+    &["store", "child", "hardening", "interchange", "scan"],
     &["ui"],
     &["context"],
     &["commands"],

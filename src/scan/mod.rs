@@ -1,0 +1,6 @@
+//! The search for secrets where they should not be. What is looked for comes in, and so
+//! do the bytes: nothing here starts a program or opens a vault.
+//!
+//! [`rules`] has the formats of well-known keys, as data in `rules/*.toml`.
+
+pub mod rules;
