@@ -3,4 +3,5 @@
 //!
 //! [`rules`] has the formats of well-known keys, as data in `rules/*.toml`.
 
+pub mod plaintext_name;
 pub mod rules;

@@ -24,6 +24,7 @@ use crate::vault::secret::{Secret, SecretVersion, VersionState};
 use exposed::RevokedValues;
 
 pub use exposed::RevokedAs;
+pub use placeholder::is_placeholder;
 pub use stray_space::StraySpace;
 pub use uses::{Silence, Uses};
 
