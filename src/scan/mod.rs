@@ -2,6 +2,9 @@
 //! do the bytes: nothing here starts a program or opens a vault.
 //!
 //! [`rules`] has the formats of well-known keys, as data in `rules/*.toml`.
+//! - `plaintext_name`: files that hold secrets by what they are called
+//! - `config`: `.keyvault-scan.toml`, with what a project allows
 
+pub mod config;
 pub mod plaintext_name;
 pub mod rules;
