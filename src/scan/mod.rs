@@ -4,7 +4,12 @@
 //! [`rules`] has the formats of well-known keys, as data in `rules/*.toml`.
 //! - `plaintext_name`: files that hold secrets by what they are called
 //! - `config`: `.keyvault-scan.toml`, with what a project allows
+//! - `findings`: what was found, masked, with its place and what to do about it
+//! - `sarif`, `github`: how programs of others are told
 
 pub mod config;
+pub mod findings;
+pub mod github;
 pub mod plaintext_name;
 pub mod rules;
+pub mod sarif;

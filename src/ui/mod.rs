@@ -96,6 +96,21 @@ impl Ui {
         .map_err(Error::Output)
     }
 
+    /// Writes an answer as [`Ui::answer`] does, for a file.
+    ///
+    /// # Errors
+    ///
+    /// As the report.
+    pub fn written(&self, report: &impl Report) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        match self.format {
+            Format::Json => write_json(&mut out, report),
+            Format::Human if self.quiet => report.bare(&mut out),
+            Format::Human => report.human(&mut out),
+        }?;
+        Ok(out)
+    }
+
     /// Says what was done: news for a person, an answer for a program.
     ///
     /// # Errors
