@@ -12,7 +12,7 @@ use crate::commands::completions::Shell;
 use crate::commands::{
     add, audit, clipboard_guard, completions, doctor, env, exec, expire, export, get, history,
     hook, identity, import, init, list, lock, man, migrate, policy, remove, render, revoke,
-    rollback, rotate, shell, snooze, status, trust, unlock,
+    rollback, rotate, scan, shell, snooze, status, trust, unlock,
 };
 use crate::context::{Context, Options, shell_to_complete};
 use crate::error::{Code, Error, shell_word};
@@ -53,7 +53,7 @@ Exit codes:
   0 ok · 1 other · 2 usage · 3 no such secret, environment or vault
   4 cannot unlock, or not a member · 5 refused: revoked or expired
   6 damaged, forged or rolled back · 7 in use or conflict
-  8 attention (status, doctor, rotate --due, revoke --all-envs)
+  8 attention (status, doctor, scan, rotate --due, revoke --all-envs)
   130 interrupted at a prompt or in a hook
   exec: the program's own (128+n by signal), 125 keyvault failed,
         126 cannot execute, 127 not found";
@@ -200,6 +200,7 @@ enum Command {
     Status(With<status::StatusArgs>),
     Snooze(With<snooze::SnoozeArgs>),
     Audit(With<audit::AuditArgs>),
+    Scan(With<scan::ScanArgs>),
     Doctor(With<doctor::DoctorArgs>),
     Completions(With<completions::CompletionsArgs>),
     Man(With<man::ManArgs>),
@@ -313,6 +314,7 @@ impl Cli {
             Command::Status(with) => return status::run(&with.args, cx).map(|code| code as u8),
             Command::Snooze(with) => snooze::run(&with.args, cx),
             Command::Audit(with) => audit::run(&with.args, cx),
+            Command::Scan(with) => return scan::run(&with.args, cx).map(|code| code as u8),
             Command::Completions(with) => completions::run(&with.args),
             Command::ClipboardGuard(with) => clipboard_guard::run(&with.args, cx),
             Command::Shell(with) => shell::run(&with.args, cx),
@@ -352,6 +354,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Snooze(_) => "snooze",
             Self::Audit(_) => OWN_COMMAND,
+            Self::Scan(_) => "scan",
             Self::Doctor(_) => "doctor",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -387,6 +390,7 @@ impl Command {
             Self::Status(with) => &mut with.global,
             Self::Snooze(with) => &mut with.global,
             Self::Audit(with) => &mut with.global,
+            Self::Scan(with) => &mut with.global,
             Self::Doctor(with) => &mut with.global,
             Self::Completions(with) => &mut with.global,
             Self::Man(with) => &mut with.global,

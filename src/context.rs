@@ -11,6 +11,7 @@ pub mod clipboard;
 pub mod dates;
 pub mod due;
 mod folders;
+pub mod git_hooks;
 pub mod hooks;
 pub mod identity;
 pub mod import;
@@ -19,6 +20,7 @@ pub mod overview;
 pub mod plaintext;
 pub mod revocation;
 pub mod rotation;
+pub mod scan_config;
 mod surroundings;
 pub mod uses;
 

@@ -105,6 +105,23 @@ pub enum Error {
         verb: &'static str,
         name: SecretName,
     },
+    /// git has no work tree here.
+    NoWorkTree { from: PathBuf },
+    /// git is not there, or does not answer.
+    NoGit,
+    /// A hook of git is not one that anything can be added to.
+    HookInTheWay {
+        path: PathBuf,
+        what: String,
+        /// What a person can do about it.
+        way: String,
+    },
+    /// What tells `scan` what to look for and what to allow cannot be read as that.
+    BadScanConfig {
+        path: PathBuf,
+        line: Option<usize>,
+        what: String,
+    },
     /// A question could not be asked, and has a flag that answers it.
     Unasked {
         question: String,
@@ -829,6 +846,29 @@ impl Error {
             Self::Declined => (Code::Other, "not done".to_owned(), None),
             Self::BadValue { what, hint } => (Code::Usage, (*what).to_owned(), Some((*hint).to_owned())),
 
+            Self::NoWorkTree { from } => (
+                Code::Missing,
+                format!("git finds no work tree at `{}` or above it", shown(from)),
+                Some("go to the folder of a project, or run `git init` to make this one of git's".to_owned()),
+            ),
+            Self::NoGit => (
+                Code::Other,
+                "git does not answer".to_owned(),
+                Some("see whether `git --version` does; git has to be on the PATH".to_owned()),
+            ),
+            Self::HookInTheWay { path, what, way } => (
+                Code::Conflict,
+                format!("nothing is added to `{}`: {what}", shown(path)),
+                Some(format!("nothing was changed; {way}")),
+            ),
+            Self::BadScanConfig { path, line, what } => (
+                Code::Other,
+                match line {
+                    Some(line) => format!("`{}` line {line}: {what}", shown(path)),
+                    None => format!("`{}`: {what}", shown(path)),
+                },
+                Some("nothing was changed; correct it: it may have `salt`, `[[rule]]` and `[[allow]]`, as README shows".to_owned()),
+            ),
             Self::Uncarried { name, format, what } => (
                 Code::Other,
                 format!("the value of `{name}` cannot be written as `{format}`: {what}"),
@@ -1399,6 +1439,10 @@ impl Error {
             | Self::Unlogged { .. }
             | Self::BrokenLog { .. }
             | Self::Usage { .. }
+            | Self::NoWorkTree { .. }
+            | Self::NoGit
+            | Self::HookInTheWay { .. }
+            | Self::BadScanConfig { .. }
             | Self::Unasked { .. }
             | Self::Declined
             | Self::BadValue { .. }

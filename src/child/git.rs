@@ -36,6 +36,31 @@ pub fn ask(
     question: impl IntoIterator<Item = impl AsRef<OsStr>>,
     variables: Variables,
 ) -> Option<Answer> {
+    let silenced = [
+        "-c",
+        "core.fsmonitor=false",
+        "-c",
+        "core.hooksPath=/dev/null",
+    ];
+    answer(folder, &silenced, question, variables)
+}
+
+/// The same with all of the configuration, for questions about it: by which nothing is
+/// run.
+pub fn ask_as_it_is(
+    folder: &Path,
+    question: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    variables: Variables,
+) -> Option<Answer> {
+    answer(folder, &[], question, variables)
+}
+
+fn answer(
+    folder: &Path,
+    options: &[&str],
+    question: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    variables: Variables,
+) -> Option<Answer> {
     let variables = variables.into_iter();
     let variables = variables.filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"GIT_"));
     // To fetch what is missing could run what the configuration names. The first is known
@@ -47,8 +72,7 @@ pub fn ask(
     let mut git = Command::new("git");
     git.arg("-C")
         .arg(folder)
-        .args(["-c", "core.fsmonitor=false"])
-        .args(["-c", "core.hooksPath=/dev/null"])
+        .args(options)
         .args(question)
         .env_clear()
         .envs(variables);

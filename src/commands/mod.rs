@@ -30,6 +30,7 @@ pub mod render;
 pub mod revoke;
 pub mod rollback;
 pub mod rotate;
+pub mod scan;
 pub mod shell;
 pub mod snooze;
 pub mod status;

@@ -226,6 +226,25 @@ pub fn errors() -> Vec<Error> {
             verb: "add",
             name: name(),
         },
+        Error::NoWorkTree {
+            from: path("/project"),
+        },
+        Error::NoGit,
+        Error::HookInTheWay {
+            path: path("/project/.git/hooks/pre-commit"),
+            what: "it is a symbolic link".to_owned(),
+            way: "what to do".to_owned(),
+        },
+        Error::BadScanConfig {
+            path: path("/project/.keyvault-scan.toml"),
+            line: Some(7),
+            what: "what is wrong with it".to_owned(),
+        },
+        Error::BadScanConfig {
+            path: path("/project/.keyvault-scan.toml"),
+            line: None,
+            what: "it is no text".to_owned(),
+        },
         Error::Unasked {
             question: "`Sure?`".to_owned(),
             flag: "--yes",
@@ -566,6 +585,8 @@ pub fn errors() -> Vec<Error> {
         | Error::VerifyFailed { .. }
         | Error::Unverifiable { .. } => {}
         Error::Usage { .. } | Error::ValueOnCommandLine { .. } | Error::Unasked { .. } => {}
+        Error::NoWorkTree { .. } | Error::NoGit => {}
+        Error::HookInTheWay { .. } | Error::BadScanConfig { .. } => {}
         Error::Declined | Error::BadValue { .. } | Error::NoVault { .. } => {}
         Error::NoVaultAt { .. } | Error::NoEnvironment { .. } | Error::WhichEnvironment { .. } => {}
         Error::NoSecret { .. } | Error::NoVersion { .. } | Error::NoMatch { .. } => {}
@@ -633,6 +654,16 @@ fn each_error_has_its_words_its_code_and_its_hint() {
           a hint
       2   a value is never taken from the command line, where `ps` and the shell's history show it; it was not read
           run `keyvault add STRIPE_KEY` and type it, or pipe it in: `… | keyvault add STRIPE_KEY`; if it was a real one, clear it from the history
+      3   git finds no work tree at `/project` or above it
+          go to the folder of a project, or run `git init` to make this one of git's
+      1   git does not answer
+          see whether `git --version` does; git has to be on the PATH
+      7   nothing is added to `/project/.git/hooks/pre-commit`: it is a symbolic link
+          nothing was changed; what to do
+      1   `/project/.keyvault-scan.toml` line 7: what is wrong with it
+          nothing was changed; correct it: it may have `salt`, `[[rule]]` and `[[allow]]`, as README shows
+      1   `/project/.keyvault-scan.toml`: it is no text
+          nothing was changed; correct it: it may have `salt`, `[[rule]]` and `[[allow]]`, as README shows
       2   `Sure?` was not asked: there is no terminal, or input is switched off
           pass `--yes` to say yes beforehand
       1   not done
@@ -911,6 +942,10 @@ fn each_error_has_a_word_for_the_audit_log() {
     unverifiable
     usage
     value-on-command-line
+    no-work-tree
+    no-git
+    hook-in-the-way
+    bad-scan-config
     unasked
     declined
     bad-value

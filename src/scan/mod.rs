@@ -2,6 +2,7 @@
 //! do the bytes: nothing here starts a program or opens a vault.
 //!
 //! [`rules`] has the formats of well-known keys, as data in `rules/*.toml`.
+//! - `hook_file`: what a hook of git becomes when the check is added to it
 //! - `plaintext_name`: files that hold secrets by what they are called
 //! - `config`: `.keyvault-scan.toml`, with what a project allows
 //! - `findings`: what was found, masked, with its place and what to do about it
@@ -10,6 +11,7 @@
 pub mod config;
 pub mod findings;
 pub mod github;
+pub mod hook_file;
 pub mod plaintext_name;
 pub mod rules;
 pub mod sarif;

@@ -10,6 +10,7 @@ pub mod allowance;
 pub mod audit_log;
 pub mod clock_record;
 pub mod folder;
+pub mod hook_script;
 pub mod identity_file;
 pub mod ignore_file;
 pub mod manifest;

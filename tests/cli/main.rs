@@ -59,6 +59,8 @@ mod rotate;
 mod rotation;
 mod rotation_faults;
 mod sandbox;
+mod scan_allow;
+mod scan_install;
 mod secret_file;
 mod shells;
 mod snooze;
