@@ -1,12 +1,14 @@
 //! The search for secrets where they should not be. What is looked for comes in, and so
-//! do the bytes: nothing here starts a program or opens a vault.
+//! do the bytes: nothing here opens a vault.
 //!
-//! [`rules`] has the formats of well-known keys, as data in `rules/*.toml`.
-//! - `hook_file`: what a hook of git becomes when the check is added to it
+//! - `scanner`: where in some bytes values and keys are, with `runs`, `keys`, `values`
+//! - `rules`: the formats of well-known keys, as data in `rules/*.toml`; `boundary` and
+//!   `sample` say where a token begins, and which one nobody could use
 //! - `plaintext_name`: files that hold secrets by what they are called
 //! - `config`: `.keyvault-scan.toml`, with what a project allows
 //! - `findings`: what was found, masked, with its place and what to do about it
 //! - `sarif`, `github`: how programs of others are told
+//! - `hook_file`: what a hook of git becomes when the check is added to it
 
 pub mod config;
 pub mod findings;
@@ -15,3 +17,11 @@ pub mod hook_file;
 pub mod plaintext_name;
 pub mod rules;
 pub mod sarif;
+pub mod scanner;
+
+mod boundary;
+mod keys;
+mod runs;
+mod sample;
+mod values;
+mod wide;

@@ -7,6 +7,7 @@
 //! | `provider`, `name` | what is found, as in "OpenAI project API key" |
 //! | `source` | where the provider, or the best public evidence, says what it looks like |
 //! | `prefix` | a token begins with one of these, of 3 bytes or more; or, for formats without: |
+//! | `within` | one of these, of 3 bytes or more, stands somewhere in it; or, for formats without: |
 //! | `context` | one of these words stands before the token, near and on the same line; their case is ignored |
 //! | `pattern` | the whole token, in the syntax of the `regex` crate on bytes; no anchors and no delimiters |
 //! | `alphabet` | the bytes that may follow within a token, as in a character class; `A-Za-z0-9_-` if not said |
@@ -127,8 +128,11 @@ pub struct Rule {
     pub name: String,
     /// Where it is described.
     pub source: String,
-    /// A token begins with one of these. If there are none, there is a context.
+    /// A token begins with one of these. If there are none, there is something within it
+    /// or a context.
     pub prefix: Vec<String>,
+    /// One of these is in a token.
+    pub within: Vec<String>,
     /// One of these words stands before a token, in whatever case; here in small letters.
     pub context: Vec<String>,
     /// What may follow within a token.
@@ -141,9 +145,15 @@ pub struct Rule {
     samples: Vec<String>,
     pattern: String,
     regex: OnceLock<Regex>,
+    examples: Vec<String>,
 }
 
 impl Rule {
+    /// Returns tokens that match, each a made-up one.
+    pub fn examples(&self) -> impl Iterator<Item = &str> {
+        self.examples.iter().map(String::as_str)
+    }
+
     fn new(written: Written) -> Result<Self, String> {
         let id = written.id;
         let is_word = |word: &str| {
@@ -169,15 +179,24 @@ impl Rule {
                 return Err(format!("the `{field}` of `{id}` is not a line of text"));
             }
         }
-        match (written.prefix.is_empty(), written.context.is_empty()) {
-            (true, true) => return Err(format!("`{id}` has neither `prefix` nor `context`")),
-            (false, false) => return Err(format!("`{id}` has both `prefix` and `context`")),
-            _ => {}
+        let marks = [&written.prefix, &written.within, &written.context];
+        match marks.iter().filter(|marks| !marks.is_empty()).count() {
+            0 => {
+                return Err(format!(
+                    "`{id}` has neither `prefix` nor `within` nor `context`"
+                ));
+            }
+            1 => {}
+            _ => {
+                return Err(format!(
+                    "`{id}` has more than one of `prefix`, `within` and `context`"
+                ));
+            }
         }
         let is_short = |text: &String| text.len() < SHORTEST_PREFIX;
-        if written.prefix.iter().any(is_short) || written.context.iter().any(is_short) {
+        if marks.iter().any(|marks| marks.iter().any(is_short)) {
             return Err(format!(
-                "a `prefix` or `context` of `{id}` has fewer than {SHORTEST_PREFIX} bytes"
+                "a `prefix`, `within` or `context` of `{id}` has fewer than {SHORTEST_PREFIX} bytes"
             ));
         }
         let alphabet = written.alphabet.as_deref().unwrap_or(USUAL_ALPHABET);
@@ -189,6 +208,7 @@ impl Rule {
             name: written.name,
             source: written.source,
             prefix: written.prefix,
+            within: written.within,
             context: written
                 .context
                 .iter()
@@ -201,6 +221,11 @@ impl Rule {
             samples: written.samples,
             pattern: written.pattern,
             regex: OnceLock::new(),
+            examples: written
+                .examples
+                .iter()
+                .map(|example| example.replace(MARK, ""))
+                .collect(),
         })
     }
 
@@ -228,7 +253,9 @@ impl Rule {
         let end = self.matches_at_start(bytes)?;
         let token = &bytes[..end];
         let begins = |prefix: &String| token.starts_with(prefix.as_bytes());
+        let has = |part: &String| memchr::memmem::find(token, part.as_bytes()).is_some();
         let holds = self.prefix.is_empty() || self.prefix.iter().any(begins);
+        let holds = holds && (self.within.is_empty() || self.within.iter().any(has));
         let holds = holds && self.checksum.is_none_or(|checksum| checksum.holds(token));
         let ends = bytes.get(end).is_none_or(|next| !self.alphabet.has(*next));
         (holds && ends).then_some(end)
@@ -434,6 +461,8 @@ fn has_password(url: &[u8]) -> bool {
     let Ok(url) = std::str::from_utf8(url) else {
         return false;
     };
+    // JSON may have a backslash before each `/`.
+    let url = url.replacen('\\', "", 2);
     let Some(((user, password), host)) = url
         .split_once("://")
         .and_then(|(_, rest)| rest.rsplit_once('@'))
@@ -498,6 +527,8 @@ struct Written {
     prefix: Vec<String>,
     #[serde(default)]
     context: Vec<String>,
+    #[serde(default)]
+    within: Vec<String>,
     pattern: String,
     alphabet: Option<String>,
     #[serde(default)]
@@ -711,13 +742,13 @@ examples = ['acme_•0a1b2c3d']
                 "prefix = ['acme_']",
                 "prefix = ['acme_']\ncontext = ['acme']",
                 2,
-                "`acme-api-key` has both",
+                "`acme-api-key` has more than one",
             ),
             (
                 "['acme_']",
                 "['ac']",
                 2,
-                "a `prefix` or `context` of `acme-api-key` has fewer than 3",
+                "a `prefix`, `within` or `context` of `acme-api-key` has fewer",
             ),
             (
                 "acme_[0",

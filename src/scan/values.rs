@@ -1,0 +1,229 @@
+//! Values of the vault, in whatever form they were written.
+
+use zeroize::Zeroizing;
+
+use crate::forms::Forms;
+use crate::scan::runs::is_member;
+
+/// The longest text of lines that are joined; a longer value is found by its form's
+/// beginning all the same only if it stands on one line.
+const JOINED_MAX: usize = 1 << 16;
+
+/// How much may stand between two lines of a wrapped text: indentation, quotes, commas.
+const GAP_MAX: usize = 40;
+
+/// A place where a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueHit {
+    /// Where it begins.
+    pub start: usize,
+    /// Where it is over.
+    pub end: usize,
+    /// Which value: the label that it was given.
+    pub value: usize,
+}
+
+/// Looks for values.
+pub struct ValueFinder {
+    forms: Forms,
+}
+
+impl ValueFinder {
+    /// Makes ready to look for values, each with a label.
+    pub fn new<'a>(values: impl IntoIterator<Item = (usize, &'a [u8])>) -> Self {
+        Self {
+            forms: Forms::of(values),
+        }
+    }
+
+    /// Looks for values in a text, of which these are the long runs.
+    pub fn look(&self, text: &[u8], runs: &[(usize, usize)], hits: &mut Vec<ValueHit>) {
+        self.look_in(text, |place| place, hits);
+        let mut joined = Joined::default();
+        let mut over = 0;
+        for run in runs {
+            if run.0 >= over && joined.fill(text, *run) {
+                over = joined.end;
+                self.look_in(&joined.text, |place| joined.origin(place), hits);
+            }
+        }
+    }
+
+    fn look_in(&self, text: &[u8], place: impl Fn(usize) -> usize, hits: &mut Vec<ValueHit>) {
+        let mut at = 0;
+        while let Some(next) = self.forms.next(text, at) {
+            match self.forms.look(&text[next..]).form {
+                Some((length, value)) => {
+                    hits.push(ValueHit {
+                        start: place(next),
+                        end: place(next + length - 1) + 1,
+                        value,
+                    });
+                    at = next + length;
+                }
+                None => at = next + 1,
+            }
+        }
+    }
+}
+
+/// A text that was wrapped over lines, as base64 is in mails, certificates and manifests,
+/// put together again.
+#[derive(Default)]
+struct Joined {
+    text: Zeroizing<Vec<u8>>,
+    /// Each line: where it begins in `text`, and where it was.
+    lines: Vec<(usize, usize)>,
+    /// Where the last of them is over.
+    end: usize,
+}
+
+impl Joined {
+    /// Puts together what begins with a run. Returns whether it goes on in another line.
+    fn fill(&mut self, text: &[u8], (start, end): (usize, usize)) -> bool {
+        self.text.clear();
+        self.lines.clear();
+        let mark = mark_of_diff(text, start);
+        self.push(text, start + usize::from(mark.is_some()), end);
+        while self.text.len() < JOINED_MAX
+            && let Some(next) = next_line(text, self.end, mark)
+        {
+            let rest = &text[next..];
+            let length = rest.iter().position(|byte| !is_member(*byte));
+            self.push(text, next, next + length.unwrap_or(rest.len()));
+        }
+        self.lines.len() > 1
+    }
+
+    fn push(&mut self, text: &[u8], start: usize, end: usize) {
+        self.lines.push((self.text.len(), start));
+        self.text.extend_from_slice(&text[start..end]);
+        self.end = end;
+    }
+
+    /// Returns where a byte was.
+    fn origin(&self, place: usize) -> usize {
+        let behind = self.lines.partition_point(|(joined, _)| *joined <= place);
+        let (joined, was) = self.lines[behind - 1];
+        was + place - joined
+    }
+}
+
+/// Returns with what a diff marks the line that begins at a place, if it does.
+fn mark_of_diff(text: &[u8], start: usize) -> Option<u8> {
+    let is_first = start == 0 || text[start - 1] == b'\n';
+    let mark = text.get(start).copied();
+    mark.filter(|mark| is_first && matches!(mark, b'+' | b'-'))
+}
+
+/// Returns where a wrapped text goes on in the next line, past what stands between the two:
+/// a line's end, also as programs write it in a string, indentation, quotes, a comma, and the
+/// signs that join strings.
+fn next_line(text: &[u8], end: usize, mark: Option<u8>) -> Option<usize> {
+    let (mut at, mut is_next) = (end, false);
+    while at < end + GAP_MAX {
+        let rest = text.get(at..)?;
+        at += match rest {
+            [b'\n', first, ..] if mark == Some(*first) => {
+                is_next = true;
+                2
+            }
+            [b'\n', ..] => {
+                is_next = true;
+                1
+            }
+            [b'\\', b'n', ..] => {
+                is_next = true;
+                2
+            }
+            [b'\\', b'r', ..] => 2,
+            [
+                b'\\' | b' ' | b'\t' | b'\r' | b'"' | b'\'' | b'`' | b',' | b'>' | b'|' | b'#'
+                | b'*',
+                ..,
+            ] => 1,
+            [b'+' | b'.', b' ' | b'\r' | b'\n', ..] if at > end => 1,
+            [next, ..] if is_next && is_member(*next) => return Some(at),
+            _ => return None,
+        };
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::scan::runs::runs;
+
+    /// A made-up value, which is text with all that writers escape.
+    const VALUE: &str = "Tr0ub4dor&3/<made up>=\"x\"+yes";
+
+    fn found(text: &str) -> Vec<String> {
+        let finder = ValueFinder::new([(0, VALUE.as_bytes())]);
+        let mut hits = Vec::new();
+        let runs: Vec<_> = runs(text.as_bytes()).collect();
+        finder.look(text.as_bytes(), &runs, &mut hits);
+        let texts = hits.iter().map(|hit| text[hit.start..hit.end].to_owned());
+        texts.collect()
+    }
+
+    /// Breaks a text into lines, each behind something.
+    fn wrapped(text: &str, width: usize, between: &str) -> String {
+        let lines = text.as_bytes().chunks(width);
+        let lines = lines.map(|line| String::from_utf8_lossy(line).into_owned());
+        lines.collect::<Vec<_>>().join(between)
+    }
+
+    #[test]
+    fn each_form_is_found_once() {
+        for (text, times) in [
+            (VALUE.to_owned(), 1),
+            (format!("a={VALUE};b={VALUE}"), 2),
+            (STANDARD.encode(format!("user:{VALUE}")), 1),
+            (
+                "Tr0ub4dor&amp;3/&lt;made up&gt;=&quot;x&quot;+yes".to_owned(),
+                1,
+            ),
+            ("Tr0ub4dor&3/<made".to_owned(), 0),
+        ] {
+            assert_eq!(found(&text).len(), times, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrapped_form_is_found() {
+        for inner in [
+            VALUE.to_owned(),
+            format!("x{VALUE}"),
+            format!("before it: {VALUE} and behind"),
+        ] {
+            let text = STANDARD.encode(inner);
+            for width in [16, 19, 20, 33] {
+                for between in [
+                    "\n",
+                    "\r\n",
+                    "\n    ",
+                    "\\n",
+                    "\"\n  \"",
+                    "\" +\n  \"",
+                    "\\\n",
+                    "\n> ",
+                    "',\n'",
+                ] {
+                    let text = format!("data: {}\n", wrapped(&text, width, between));
+                    assert_eq!(found(&text).len(), 1, "{text}");
+                }
+                let diff = format!("+{}\n", wrapped(&text, width, "\n+"));
+                assert_eq!(found(&diff).len(), 1, "{diff}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_on_lines_of_their_own_is_not_joined() {
+        assert_eq!(found("Tr0ub4dor&3/<made\n up>=\"x\"+yes").len(), 0);
+    }
+}
