@@ -849,7 +849,7 @@ impl Error {
             Self::NoWorkTree { from } => (
                 Code::Missing,
                 format!("git finds no work tree at `{}` or above it", shown(from)),
-                Some("go to the folder of a project, or run `git init` to make this one of git's".to_owned()),
+                Some("go to the folder of a project, or run `git init` to make this one of git's; where there is one, `git status` says why".to_owned()),
             ),
             Self::NoGit => (
                 Code::Other,

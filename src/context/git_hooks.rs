@@ -259,6 +259,14 @@ impl Layout {
 
     /// Decides what becomes of a hook.
     fn plan(&self, hook: Hook) -> Result<Plan> {
+        // Such as `/dev/null`, by which people have git run none.
+        if self.hooks.exists() && !self.hooks.is_dir() {
+            return Err(Error::HookInTheWay {
+                path: self.hooks.clone(),
+                what: "git is told to look for hooks there, and it is no folder".to_owned(),
+                way: "run `git config --unset core.hooksPath`, with `--global` if it is for all repositories".to_owned(),
+            });
+        }
         let is_run = self.husky.is_none();
         let unchanged = |path| Plan {
             path,
@@ -340,6 +348,7 @@ impl Layout {
         if own != self.hooks {
             folders.push(own);
         }
+        folders.retain(|folder| folder.is_dir());
         let paths = folders.iter().flat_map(|folder| {
             let path = folder.join(hook.as_str());
             MOVED.map(|ending| with_ending(&path, ending))

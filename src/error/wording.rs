@@ -655,7 +655,7 @@ fn each_error_has_its_words_its_code_and_its_hint() {
       2   a value is never taken from the command line, where `ps` and the shell's history show it; it was not read
           run `keyvault add STRIPE_KEY` and type it, or pipe it in: `… | keyvault add STRIPE_KEY`; if it was a real one, clear it from the history
       3   git finds no work tree at `/project` or above it
-          go to the folder of a project, or run `git init` to make this one of git's
+          go to the folder of a project, or run `git init` to make this one of git's; where there is one, `git status` says why
       1   git does not answer
           see whether `git --version` does; git has to be on the PATH
       7   nothing is added to `/project/.git/hooks/pre-commit`: it is a symbolic link

@@ -299,6 +299,14 @@ impl Finding {
         }
     }
 
+    /// Returns what it is, with what may be shown of it.
+    pub fn words(&self) -> String {
+        match &self.masked {
+            Some(masked) => format!("{}, {masked}", self.what),
+            None => self.what.to_string(),
+        }
+    }
+
     /// Returns what to do about it.
     pub fn advice(&self) -> String {
         let is_committed = !matches!(self.origin, Origin::File(_) | Origin::Stdin);
@@ -711,6 +719,28 @@ mod tests {
         assert_eq!(json[4]["source"], "commit-message");
         assert_eq!(json[5]["tag"], "v1");
         assert_eq!(json[6]["source"], "stdin");
+    }
+
+    #[test]
+    fn readme_and_the_table_above_name_each_field() {
+        let (docs, _) = include_str!("findings.rs")
+            .split_once("\n\nuse ")
+            .expect("docs");
+        let readme = include_str!("../../README.md");
+        let json = serde_json::to_value(samples::found()).expect("JSON");
+        let names = |value: &serde_json::Value| {
+            let fields = value.as_object().expect("an object").keys();
+            fields.cloned().collect::<Vec<_>>()
+        };
+        let findings = json["findings"].as_array().expect("a list");
+        for field in findings.iter().flat_map(names) {
+            assert!(docs.contains(&format!("`{field}`")), "{field}");
+            let is_plain = field != "path_base64";
+            assert_eq!(readme.contains(&format!("`{field}`")), is_plain, "{field}");
+        }
+        for field in names(&json).into_iter().chain(names(&json["scanned"])) {
+            assert!(readme.contains(&format!("`{field}`")), "{field}");
+        }
     }
 
     #[test]

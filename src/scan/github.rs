@@ -29,15 +29,13 @@ pub fn write(found: &Found, out: &mut dyn Write) -> io::Result<()> {
             .into_iter()
             .map(|(name, value)| format!("{name}={}", escaped(&value, true)))
             .collect();
-        let masked = finding.masked.as_ref();
-        let masked = masked.map_or(String::new(), |masked| format!(", {masked}"));
         let place = match file {
             Some(_) => String::new(),
             None => format!("{}: ", finding.place()),
         };
         let message = format!(
-            "{place}{}{masked}: {}; or allow it: {}",
-            finding.what,
+            "{place}{}: {}; or allow it: {}",
+            finding.words(),
             finding.advice(),
             finding.allowing()
         );

@@ -75,13 +75,11 @@ fn rule(finding: &Finding) -> Value {
 }
 
 fn result(finding: &Finding, rule_index: usize) -> Value {
-    let masked = finding.masked.as_ref();
-    let masked = masked.map_or(String::new(), |masked| format!(", {masked}"));
     let mut result = json!({
         "ruleId": finding.what.rule(),
         "ruleIndex": rule_index,
         "level": finding.severity().as_str(),
-        "message": { "text": format!("{}{masked}: {}", finding.what, finding.advice()) },
+        "message": { "text": format!("{}: {}", finding.words(), finding.advice()) },
     });
     let fields = result.as_object_mut().expect("an object");
     let mut location = Map::new();

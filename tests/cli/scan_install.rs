@@ -562,6 +562,17 @@ fn what_is_no_ordinary_script_is_left_alone() {
     ");
     fs::remove_file(&path).expect("removed");
 
+    // Where somebody has git run none.
+    git(&sandbox, &["config", "core.hooksPath", "/dev/null"]).succeeds();
+    assert_snapshot!(sandbox.refused(&INSTALL), @"
+    --- stderr ---
+    keyvault: error: nothing is added to `/dev/null`: git is told to look for hooks there, and it is no folder
+    keyvault: hint: nothing was changed; run `git config --unset core.hooksPath`, with `--global` if it is for all repositories
+    [exit 7]
+    ");
+    sandbox.run(&UNINSTALL).succeeds();
+    git(&sandbox, &["config", "--unset", "core.hooksPath"]).succeeds();
+
     // Neither hook where one cannot be.
     script(&hook(&sandbox, "pre-push"), "#!/usr/bin/env node\n");
     sandbox.refused(&INSTALL_BOTH).exits(7);
@@ -577,7 +588,7 @@ fn outside_of_a_work_tree_there_is_nothing_to_add_to() {
     assert_snapshot!(sandbox.refused(&INSTALL), @"
     --- stderr ---
     keyvault: error: git finds no work tree at `[sandbox]/project` or above it
-    keyvault: hint: go to the folder of a project, or run `git init` to make this one of git's
+    keyvault: hint: go to the folder of a project, or run `git init` to make this one of git's; where there is one, `git status` says why
     [exit 3]
     ");
     sandbox.refused(&UNINSTALL).exits(3);
