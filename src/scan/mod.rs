@@ -4,6 +4,7 @@
 //! - `scanner`: where in some bytes values and keys are, with `runs`, `keys`, `values`
 //! - `rules`: the formats of well-known keys, as data in `rules/*.toml`; `boundary` and
 //!   `sample` say where a token begins, and which one nobody could use
+//! - `piece`, `walk`: what is looked through, a piece at a time, and the files of a tree
 //! - `plaintext_name`: files that hold secrets by what they are called
 //! - `config`: `.keyvault-scan.toml`, with what a project allows
 //! - `findings`: what was found, masked, with its place and what to do about it
@@ -14,10 +15,12 @@ pub mod config;
 pub mod findings;
 pub mod github;
 pub mod hook_file;
+pub mod piece;
 pub mod plaintext_name;
 pub mod rules;
 pub mod sarif;
 pub mod scanner;
+pub mod walk;
 
 mod boundary;
 mod keys;
