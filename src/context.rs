@@ -20,6 +20,7 @@ pub mod overview;
 pub mod plaintext;
 pub mod revocation;
 pub mod rotation;
+pub mod scan;
 pub mod scan_config;
 mod surroundings;
 pub mod uses;

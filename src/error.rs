@@ -340,6 +340,17 @@ pub enum Error {
         what: String,
         hint: Option<&'static str>,
     },
+    /// git cannot be started.
+    NoGit(io::Error),
+    /// git finds no repository.
+    NotARepository,
+    /// git knows no such commits.
+    BadRange,
+    /// git did not do what it was asked for.
+    GitFailed { said: String },
+    /// A line is not what git tells its `pre-push` hook.
+    NotAPush { line: usize },
+
     /// The environment is there already.
     EnvironmentExists {
         name: EnvironmentName,
@@ -825,6 +836,31 @@ impl Error {
                 Code::Other,
                 format!("`KEYVAULT_AUDIT=required`, and this cannot be written to the audit log: {what}"),
                 Some("nothing was given out or saved; make room for the log, or unset `KEYVAULT_AUDIT`".to_owned()),
+            ),
+            Self::NoGit(source) => (
+                Code::Other,
+                format!("`git` cannot be started: {}", reason(source)),
+                Some("install git; `keyvault scan .` reads files without it".to_owned()),
+            ),
+            Self::NotARepository => (
+                Code::Missing,
+                "this folder is in no git repository".to_owned(),
+                Some("run `keyvault scan .` for the files in it".to_owned()),
+            ),
+            Self::BadRange => (
+                Code::Usage,
+                "git knows no such range of commits".to_owned(),
+                Some("name what `git log` would take, as in `keyvault scan --history main..topic`".to_owned()),
+            ),
+            Self::GitFailed { said } => (
+                Code::Other,
+                format!("git failed: {said}"),
+                Some("run `git status`, which says more, or `git fsck` where something is damaged".to_owned()),
+            ),
+            Self::NotAPush { line } => (
+                Code::Usage,
+                format!("line {line} of the standard input is not what git tells its `pre-push` hook"),
+                Some("let git run it: `keyvault scan install --pre-push`".to_owned()),
             ),
             Self::NoHome => (
                 Code::Other,
@@ -1435,6 +1471,11 @@ impl Error {
             | Self::Output(_)
             | Self::NoRandomness
             | Self::ClockDoubted { .. }
+            | Self::NoGit(_)
+            | Self::NotARepository
+            | Self::BadRange
+            | Self::GitFailed { .. }
+            | Self::NotAPush { .. }
             | Self::NoHome
             | Self::Unlogged { .. }
             | Self::BrokenLog { .. }

@@ -1,7 +1,7 @@
-//! Questions to git.
+//! Questions to git, and what it keeps, in a stream.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -36,13 +36,7 @@ pub fn ask(
     question: impl IntoIterator<Item = impl AsRef<OsStr>>,
     variables: Variables,
 ) -> Option<Answer> {
-    let silenced = [
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "core.hooksPath=/dev/null",
-    ];
-    answer(folder, &silenced, question, variables)
+    answer(folder, &SILENCED, question, variables)
 }
 
 /// The same with all of the configuration, for questions about it: by which nothing is
@@ -61,22 +55,9 @@ fn answer(
     question: impl IntoIterator<Item = impl AsRef<OsStr>>,
     variables: Variables,
 ) -> Option<Answer> {
-    let variables = variables.into_iter();
-    let variables = variables.filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"GIT_"));
-    // To fetch what is missing could run what the configuration names. The first is known
-    // since git 2.45; the second allows no way to another repository.
-    let ours = [("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "")];
-    let ours = ours.map(|(name, value)| (name.into(), value.into()));
-    let quiet = ["GIT_OPTIONAL_LOCKS", "GIT_TERMINAL_PROMPT"].map(|name| (name.into(), "0".into()));
-    let variables: Vec<(OsString, OsString)> = variables.chain(ours).chain(quiet).collect();
-    let mut git = Command::new("git");
-    git.arg("-C")
-        .arg(folder)
-        .args(options)
-        .args(question)
-        .env_clear()
-        .envs(variables);
-    git.stdin(Stdio::null())
+    let mut git = git(folder, options, variables, |_| false);
+    git.args(question)
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let mut child = git.spawn().ok()?;
@@ -91,6 +72,87 @@ fn answer(
         text.pop();
     }
     Some(Answer { code, text })
+}
+
+/// What git tells its hooks about the repository, the index and the objects that are meant,
+/// which may be others than those of the folder: `git commit -a` has an index of its own.
+/// To it belongs what the caller's own command line or environment configures.
+const KEPT: [&str; 13] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    "GIT_EXEC_PATH",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_QUARANTINE_PATH",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// Starts git in a folder, as one of its hooks would: with the repository that the
+/// variables name, if they do. It is told by its stdin, and tells by stdout and stderr.
+///
+/// As with [`ask`], nothing is run, fetched or asked for. What it prints is for programs:
+/// in English, and of the objects that there are, not of those that replace them.
+///
+/// # Errors
+///
+/// Where git cannot be started.
+pub fn start(
+    folder: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    variables: Variables,
+) -> io::Result<Child> {
+    let is_kept = |name: &OsStr| {
+        let is_setting = name.as_encoded_bytes().starts_with(b"GIT_CONFIG");
+        is_setting || KEPT.iter().any(|kept| name == *kept)
+    };
+    let mut git = git(folder, &SILENCED, variables, is_kept);
+    git.args(["--no-pager", "--no-replace-objects"])
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    git.spawn()
+}
+
+/// What keeps git from running what the configuration names.
+const SILENCED: [&str; 4] = [
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+];
+
+/// Begins a command of git with the variables that a question has, and with those of git's
+/// own that are kept.
+fn git(
+    folder: &Path,
+    options: &[&str],
+    variables: Variables,
+    is_kept: impl Fn(&OsStr) -> bool,
+) -> Command {
+    let is_git = |name: &OsStr| name.as_encoded_bytes().starts_with(b"GIT_");
+    let variables = variables.into_iter();
+    let variables = variables.filter(|(name, _)| !is_git(name) || is_kept(name));
+    // To fetch what is missing could run what the configuration names. The first is known
+    // since git 2.45; the second allows no way to another repository.
+    let ours = [("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "")];
+    let ours = ours.map(|(name, value)| (name.into(), value.into()));
+    let quiet = ["GIT_OPTIONAL_LOCKS", "GIT_TERMINAL_PROMPT"].map(|name| (name.into(), "0".into()));
+    let variables: Vec<(OsString, OsString)> = variables.chain(ours).chain(quiet).collect();
+    let mut git = Command::new("git");
+    git.arg("-C")
+        .arg(folder)
+        .args(options)
+        .env_clear()
+        .envs(variables);
+    git
 }
 
 /// Reads what is printed to its end, or to the most that is taken; `None` where that

@@ -522,6 +522,13 @@ pub fn errors() -> Vec<Error> {
             source: io::Error::from_raw_os_error(13),
         },
         Error::NoPlaceForFiles,
+        Error::NoGit(io::Error::from_raw_os_error(2)),
+        Error::NotARepository,
+        Error::BadRange,
+        Error::GitFailed {
+            said: "unable to read what it should".to_owned(),
+        },
+        Error::NotAPush { line: 2 },
         Error::Unattended(io::Error::from_raw_os_error(24)),
         Error::Unprinted(io::Error::from_raw_os_error(28)),
         Error::Exec(Box::new(Error::NoVault {
@@ -616,6 +623,8 @@ pub fn errors() -> Vec<Error> {
         Error::Uncarried { .. } | Error::Unfilled { .. } | Error::InTheWay { .. } => {}
         Error::NotALayer { .. } | Error::DangerousSetting { .. } => {}
         Error::NoPlaceForFiles => {}
+        Error::NoGit(_) | Error::NotARepository | Error::BadRange => {}
+        Error::GitFailed { .. } | Error::NotAPush { .. } => {}
     };
     all.iter().for_each(listed);
     all
@@ -810,6 +819,16 @@ fn each_error_has_its_words_its_code_and_its_hint() {
     126   cannot execute `/etc/passwd`: permission denied
     125   there is no folder for the files of `--file`: none can be written that others could not replace them in
           name one of yours, as in `XDG_RUNTIME_DIR=/run/user/1000` or `TMPDIR=~/tmp`
+      1   `git` cannot be started: no such file or directory
+          install git; `keyvault scan .` reads files without it
+      3   this folder is in no git repository
+          run `keyvault scan .` for the files in it
+      2   git knows no such range of commits
+          name what `git log` would take, as in `keyvault scan --history main..topic`
+      1   git failed: unable to read what it should
+          run `git status`, which says more, or `git fsck` where something is damaged
+      2   line 2 of the standard input is not what git tells its `pre-push` hook
+          let git run it: `keyvault scan install --pre-push`
     125   cannot stay with the program: too many open files
     125   cannot write what the program printed: no space left on device
     125   no vault in `/project` or above it, and no personal one
@@ -1004,6 +1023,11 @@ fn each_error_has_a_word_for_the_audit_log() {
     program-not-found
     cannot-execute
     no-place-for-files
+    no-git
+    not-a-repository
+    bad-range
+    git-failed
+    not-a-push
     unattended
     unprinted
     no-vault

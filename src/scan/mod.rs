@@ -4,7 +4,8 @@
 //! - `scanner`: where in some bytes values and keys are, with `runs`, `keys`, `values`
 //! - `rules`: the formats of well-known keys, as data in `rules/*.toml`; `boundary` and
 //!   `sample` say where a token begins, and which one nobody could use
-//! - `piece`, `walk`: what is looked through, a piece at a time, and the files of a tree
+//! - `piece`: what is looked through, in bounded memory; `walk` reads the files of a tree
+//!   on all cores, and `git` what git keeps
 //! - `plaintext_name`: files that hold secrets by what they are called
 //! - `config`: `.keyvault-scan.toml`, with what a project allows
 //! - `findings`: what was found, masked, with its place and what to do about it
@@ -13,6 +14,7 @@
 
 pub mod config;
 pub mod findings;
+pub mod git;
 pub mod github;
 pub mod hook_file;
 pub mod piece;
