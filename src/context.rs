@@ -22,6 +22,7 @@ pub mod revocation;
 pub mod rotation;
 pub mod scan;
 pub mod scan_config;
+pub mod sought;
 mod surroundings;
 pub mod uses;
 

@@ -108,7 +108,7 @@ pub enum Error {
     /// git has no work tree here.
     NoWorkTree { from: PathBuf },
     /// git is not there, or does not answer.
-    NoGit,
+    SilentGit,
     /// A hook of git is not one that anything can be added to.
     HookInTheWay {
         path: PathBuf,
@@ -887,7 +887,7 @@ impl Error {
                 format!("git finds no work tree at `{}` or above it", shown(from)),
                 Some("go to the folder of a project, or run `git init` to make this one of git's; where there is one, `git status` says why".to_owned()),
             ),
-            Self::NoGit => (
+            Self::SilentGit => (
                 Code::Other,
                 "git does not answer".to_owned(),
                 Some("see whether `git --version` does; git has to be on the PATH".to_owned()),
@@ -1481,7 +1481,7 @@ impl Error {
             | Self::BrokenLog { .. }
             | Self::Usage { .. }
             | Self::NoWorkTree { .. }
-            | Self::NoGit
+            | Self::SilentGit
             | Self::HookInTheWay { .. }
             | Self::BadScanConfig { .. }
             | Self::Unasked { .. }

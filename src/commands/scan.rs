@@ -8,9 +8,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::commands::scan::report::ScanFormat;
+use crate::commands::scan::report::{Answer, ScanFormat};
 use crate::context::Context;
+use crate::context::scan::Target;
+use crate::context::sought::{LeftOut, Reach};
 use crate::error::{Code, Error};
+use crate::scan::search::Search;
 
 /// Look for leaked keys: values of your vault, and well-known formats
 ///
@@ -61,8 +64,8 @@ pub struct WhatArgs {
     pub history: Option<Option<String>>,
 
     /// Scan the commits that are about to be pushed, as a pre-push hook gets them on stdin
-    #[arg(long, conflicts_with = "paths")]
-    pub push: bool,
+    #[arg(long, value_name = "REMOTE", num_args = 0..=1, conflicts_with = "paths")]
+    pub push: Option<Option<String>>,
 
     /// human, json, sarif or github
     #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
@@ -71,10 +74,6 @@ pub struct WhatArgs {
     /// Write to this file, which you alone may read, instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-
-    /// Have `status` tell which secrets leaked, until they are rotated
-    #[arg(long)]
-    pub mark: bool,
 
     /// Say what was left out, and why
     #[arg(short, long)]
@@ -91,11 +90,36 @@ impl WhatArgs {
             push,
             format,
             output,
-            mark,
             verbose,
         } = self;
-        let is_said = *staged || *push || *mark || *verbose || history.is_some();
+        let is_said = *staged || *verbose || push.is_some() || history.is_some();
         is_said || !paths.is_empty() || format.is_some() || output.is_some()
+    }
+}
+
+impl WhatArgs {
+    fn target(&self) -> Result<Target<'_>, Error> {
+        let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
+        Ok(match self {
+            _ if self.staged => Target::Staged,
+            Self {
+                history: Some(range),
+                ..
+            } => Target::History(range.as_deref()),
+            Self {
+                push: Some(remote), ..
+            } => Target::Push(remote.as_deref()),
+            Self { paths, .. } if paths.iter().any(is_stdin) => match paths.as_slice() {
+                [_] => Target::Stdin,
+                _ => {
+                    return Err(Error::Usage {
+                        message: "`-` stands alone: stdin is scanned, or files are".to_owned(),
+                        hint: "a file of that name is `./-`".to_owned(),
+                    });
+                }
+            },
+            Self { paths, .. } => Target::Tree(paths),
+        })
     }
 }
 
@@ -121,10 +145,48 @@ pub fn run(args: &ScanArgs, cx: &Context) -> Result<Code> {
 
 fn scan(args: &WhatArgs, cx: &Context) -> Result<Code> {
     // The file first: nothing is scanned for what cannot be written.
-    let _answer = report::Answer::to(cx, args.format, args.output.as_deref())?;
-    Err(Error::Usage {
-        message: "this version of keyvault scans nothing yet".to_owned(),
-        hint: "run `keyvault scan install`".to_owned(),
+    let answer = Answer::to(cx, args.format, args.output.as_deref())?;
+    let target = args.target()?;
+    let project = cx.scan_config()?;
+    let rules = cx.scan_rules(&project)?;
+    // git's hooks ask nothing: who commits is not there for a passphrase.
+    let may_ask = !matches!(target, Target::Staged | Target::Push(_)) && cx.ui.can_ask();
+    let reach = cx.values_in_reach(may_ask)?;
+    for why in &reach.lacking {
+        let what = format!("values of the vault were not looked for: {why}");
+        cx.ui.warn(&what);
     }
-    .into())
+    let (values, left_out) = reach.values();
+    if args.verbose {
+        say_what_is_left_out(cx, &reach, &left_out);
+    }
+    if !values.is_empty() {
+        cx.log_use(reach.environments(), Vec::new(), None)?;
+    }
+    let search = Search::new(&rules, &values, &project.config);
+    let found = cx.scan(&target, &search, &project)?;
+    answer.give(cx, &found)?;
+    Ok(match found.findings.is_empty() {
+        true => Code::Ok,
+        false => Code::Attention,
+    })
+}
+
+fn say_what_is_left_out(cx: &Context, reach: &Reach, left_out: &[LeftOut<'_>]) {
+    for LeftOut {
+        secret,
+        version,
+        environment,
+        why,
+    } in left_out
+    {
+        cx.ui.note(&format!(
+            "`{secret}@{version}` in `{environment}` is not looked for: {why}"
+        ));
+    }
+    for environment in &reach.closed {
+        cx.ui.note(&format!(
+            "values in `{environment}` are not looked for: you are no member of it"
+        ));
+    }
 }

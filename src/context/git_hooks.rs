@@ -104,7 +104,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Error::NoWorkTree`], [`Error::NoGit`]; [`Error::HookInTheWay`], for what nothing
+    /// [`Error::NoWorkTree`], [`Error::SilentGit`]; [`Error::HookInTheWay`], for what nothing
     /// can be added to: then no hook was changed; [`Error::Io`].
     pub fn install_hooks(&self, hooks: &[Hook]) -> Result<HookChanges> {
         let layout = self.git_layout()?;
@@ -175,7 +175,7 @@ impl Context {
             let question = [&["rev-parse"], question].concat();
             let answer = self
                 .ask_git_as_it_is(folder, &question)
-                .ok_or(Error::NoGit)?;
+                .ok_or(Error::SilentGit)?;
             let is_answer = answer.code == 0 && !answer.text.is_empty();
             Ok(is_answer.then(|| PathBuf::from(OsString::from_vec(answer.text))))
         };

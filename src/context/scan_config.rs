@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result, reason};
 use crate::name::Remark;
 use crate::scan::config::{CONFIG_FILE, CONFIG_MAX, FindingId, Misread, ScanConfig, with_allowed};
+use crate::scan::rules::Rules;
 use crate::store::folder::{self, Unread};
 use crate::store::output_file::{Access, OutputFile};
 
@@ -49,6 +50,20 @@ impl Context {
         };
         let config = ScanConfig::parse(&text).map_err(|misread| misread_as(&path, misread))?;
         Ok(ProjectScanConfig { path, text, config })
+    }
+
+    /// Returns the formats to look for: those that keyvault knows, and the project's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadScanConfig`].
+    pub fn scan_rules(&self, project: &ProjectScanConfig) -> Result<Rules> {
+        let rules = Rules::with(&project.text);
+        rules.map_err(|flaw| Error::BadScanConfig {
+            path: project.path.clone(),
+            line: Some(flaw.line),
+            what: flaw.what,
+        })
     }
 
     /// Allows a secret by its id, in the configuration of the project. Returns where that

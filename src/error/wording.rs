@@ -229,7 +229,7 @@ pub fn errors() -> Vec<Error> {
         Error::NoWorkTree {
             from: path("/project"),
         },
-        Error::NoGit,
+        Error::SilentGit,
         Error::HookInTheWay {
             path: path("/project/.git/hooks/pre-commit"),
             what: "it is a symbolic link".to_owned(),
@@ -592,7 +592,7 @@ pub fn errors() -> Vec<Error> {
         | Error::VerifyFailed { .. }
         | Error::Unverifiable { .. } => {}
         Error::Usage { .. } | Error::ValueOnCommandLine { .. } | Error::Unasked { .. } => {}
-        Error::NoWorkTree { .. } | Error::NoGit => {}
+        Error::NoWorkTree { .. } | Error::SilentGit => {}
         Error::HookInTheWay { .. } | Error::BadScanConfig { .. } => {}
         Error::Declined | Error::BadValue { .. } | Error::NoVault { .. } => {}
         Error::NoVaultAt { .. } | Error::NoEnvironment { .. } | Error::WhichEnvironment { .. } => {}

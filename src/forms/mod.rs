@@ -2,5 +2,7 @@
 
 mod encodings;
 mod search;
+mod trivial;
 
 pub use search::{Forms, SHORTEST};
+pub use trivial::is_trivial;

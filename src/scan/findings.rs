@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `kind` | `format`, a well-known form of key; `value`, one that is in the vault; `file`, a file by its name |
 //! | `rule` | the id of the format's rule; `vault-value`; `plaintext-env-file` or `plaintext-private-key` |
+//! | `provider` | who issues what has that format |
 //! | `severity` | `error` or `warning` |
 //! | `what` | in words: `OpenAI project API key` |
 //! | `source` | what was read: `file`, `commit`, `commit-message`, `tag`, `stdin` |
@@ -86,6 +87,8 @@ pub enum What {
         provider: String,
         /// What the provider calls it.
         name: String,
+        /// Where the form is described; may be empty.
+        source: String,
         /// Whether it opens nothing of value.
         test_mode: bool,
     },
@@ -120,6 +123,21 @@ impl What {
             Self::Format { provider, name, .. } => format!("{provider} {name}"),
             Self::Value { .. } => "value of a secret in the vault".to_owned(),
             Self::File(why) => why.words().to_owned(),
+        }
+    }
+
+    /// Returns where its form is described, for who wants to know more.
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Self::Format { source, .. } => Some(source.as_str()).filter(|url| !url.is_empty()),
+            Self::Value { .. } | Self::File(_) => None,
+        }
+    }
+
+    fn provider(&self) -> Option<&str> {
+        match self {
+            Self::Format { provider, .. } => Some(provider),
+            Self::Value { .. } | Self::File(_) => None,
         }
     }
 
@@ -369,6 +387,8 @@ impl Serialize for Finding {
         struct Fields<'a> {
             kind: &'static str,
             rule: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            provider: Option<&'a str>,
             severity: Severity,
             what: String,
             source: &'static str,
@@ -417,6 +437,7 @@ impl Serialize for Finding {
         Fields {
             kind: self.what.kind(),
             rule: self.what.rule(),
+            provider: self.what.provider(),
             severity: self.severity(),
             what: self.what.to_string(),
             source: self.origin.kind(),
@@ -687,7 +708,7 @@ mod tests {
         assert_eq!(
             json[0],
             serde_json::json!({
-                "kind": "format", "rule": "openai-project-key", "severity": "error",
+                "kind": "format", "rule": "openai-project-key", "provider": "OpenAI", "severity": "error",
                 "what": "OpenAI project API key", "source": "file", "path": "src/a b.ts",
                 "line": 12, "column": 15, "masked": "sk-proj-… (164 characters)",
                 "id": "0123456789abcdef",

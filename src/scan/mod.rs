@@ -2,6 +2,7 @@
 //! do the bytes: nothing here opens a vault.
 //!
 //! - `scanner`: where in some bytes values and keys are, with `runs`, `keys`, `values`
+//! - `search`: what is found there, in words that may be told
 //! - `rules`: the formats of well-known keys, as data in `rules/*.toml`; `boundary` and
 //!   `sample` say where a token begins, and which one nobody could use
 //! - `piece`: what is looked through, in bounded memory; `walk` reads the files of a tree
@@ -22,11 +23,12 @@ pub mod plaintext_name;
 pub mod rules;
 pub mod sarif;
 pub mod scanner;
+pub mod search;
+pub mod values;
 pub mod walk;
 
 mod boundary;
 mod keys;
 mod runs;
 mod sample;
-mod values;
 mod wide;

@@ -32,8 +32,6 @@ pub struct Piece<'a> {
     pub bytes: &'a [u8],
     /// Where in them a match may begin, of at most [`LONGEST_MATCH`] bytes.
     pub starts: Range<usize>,
-    /// Whether the file ends with this piece.
-    pub is_last: bool,
 }
 
 /// The buffer that pieces are read into, used again for each file.
@@ -96,7 +94,6 @@ impl Window {
                     lines,
                     bytes: &buffer[..filled],
                     starts: begin..end,
-                    is_last,
                 });
             }
             if let Some(outcome) = outcome {
@@ -148,7 +145,7 @@ mod tests {
                 let read = window.read(Dripping(&text, 0), known, |piece| {
                     let offset = piece.offset as usize;
                     assert!(!ended);
-                    ended = piece.is_last;
+                    ended = piece.starts.end == piece.bytes.len();
                     assert_eq!(&text[offset..][..piece.bytes.len()], piece.bytes);
                     assert_eq!(offset + piece.starts.start, next);
                     next = offset + piece.starts.end;

@@ -8,8 +8,8 @@
 //! | `source` | where the provider, or the best public evidence, says what it looks like |
 //! | `prefix` | a token begins with one of these, of 3 bytes or more; or, for formats without: |
 //! | `within` | one of these, of 3 bytes or more, stands somewhere in it; or, for formats without: |
-//! | `context` | one of these words stands before the token, near and on the same line; their case is ignored |
-//! | `pattern` | the whole token, in the syntax of the `regex` crate on bytes; no anchors and no delimiters |
+//! | `context` | one of these words stands before the token, near and on the same line; their case is ignored, and for `_` there may be `-`, `.`, a space or nothing |
+//! | `pattern` | the whole token, in the syntax of the `regex` crate on bytes; no anchors and no delimiters; of alternatives the longer first |
 //! | `alphabet` | the bytes that may follow within a token, as in a character class; `A-Za-z0-9_-` if not said |
 //! | `mixed` | capitals, small letters and digits are all there, as in any random text of that length; not so in hashes and names |
 //! | `samples` | parts of documented samples: a token with one of them is none |
@@ -53,8 +53,8 @@ pub const LONGEST: usize = 64 * 1024;
 /// A prefix is looked for everywhere, so a shorter one would cost more than it finds.
 const SHORTEST_PREFIX: usize = 3;
 
-/// What a pattern may take as a program. Ours take a tenth; without a limit a few
-/// characters such as `(x{99}){99}` take the machine.
+/// What a pattern may take as a program. Without a limit, a few characters such as
+/// `((x{99}){99}){99}` take the machine.
 const LARGEST_PATTERN: usize = 1 << 20;
 
 /// Marks a place in an example, and is no part of it.
@@ -71,7 +71,7 @@ impl Rules {
     pub fn built_in() -> Self {
         let files = BUILT_IN.iter().map(|text| read(text));
         let written = files.flat_map(|rules| rules.expect("a test reads them"));
-        let rules = written.map(|rule| Rule::new(rule.into_inner()).expect("and checks them"));
+        let rules = written.map(|rule| Rule::new(rule.get_ref()).expect("and checks them"));
         Self {
             all: rules.collect(),
         }
@@ -87,24 +87,29 @@ impl Rules {
         let mut rules = Self::built_in();
         let mut ids: HashSet<String> = rules.all.iter().map(|rule| rule.id.clone()).collect();
         for written in read(user)? {
-            let start = written.span().start;
-            let flaw = |what| Flaw::at(user, start, what);
-            let examples = written.get_ref().examples.clone();
-            let rule = Rule::new(written.into_inner()).map_err(&flaw)?;
+            let flaw = |what| Flaw::at(user, written.span().start, what);
+            let written = written.get_ref();
+            let rule = Rule::new(written).map_err(flaw)?;
             if !ids.insert(rule.id.clone()) {
                 return Err(flaw(format!("there is a rule `{}` already", rule.id)));
             }
-            let regex = rule.compile().map_err(&flaw)?;
+            let regex = rule.compile().map_err(flaw)?;
             rule.regex.get_or_init(|| regex);
-            for (at, example) in examples.iter().enumerate() {
-                let example = example.replace(MARK, "");
-                if rule.finds(example.as_bytes()) != Some(example.len()) {
-                    let which = at + 1;
-                    return Err(flaw(format!(
-                        "example {which} of `{}` is no match",
-                        rule.id
-                    )));
-                }
+            if let Some(at) = written.examples.iter().position(|text| !rule.is(text)) {
+                let which = at + 1;
+                let id = &rule.id;
+                return Err(flaw(format!("example {which} of `{id}` is no match")));
+            }
+            if let Some(at) = written
+                .counter_examples
+                .iter()
+                .position(|text| rule.is(text))
+            {
+                let which = at + 1;
+                let id = &rule.id;
+                return Err(flaw(format!(
+                    "counter-example {which} of `{id}` is a match"
+                )));
             }
             rules.all.push(rule);
         }
@@ -133,7 +138,8 @@ pub struct Rule {
     pub prefix: Vec<String>,
     /// One of these is in a token.
     pub within: Vec<String>,
-    /// One of these words stands before a token, in whatever case; here in small letters.
+    /// One of these words stands before a token, in whatever case; here in small letters, and
+    /// in each spelling.
     pub context: Vec<String>,
     /// What may follow within a token.
     pub alphabet: Alphabet,
@@ -154,8 +160,8 @@ impl Rule {
         self.examples.iter().map(String::as_str)
     }
 
-    fn new(written: Written) -> Result<Self, String> {
-        let id = written.id;
+    fn new(written: &Written) -> Result<Self, String> {
+        let id = &written.id;
         let is_word = |word: &str| {
             !word.is_empty()
                 && word
@@ -202,24 +208,21 @@ impl Rule {
         let alphabet = written.alphabet.as_deref().unwrap_or(USUAL_ALPHABET);
         let alphabet =
             Alphabet::new(alphabet).ok_or_else(|| format!("the `alphabet` of `{id}` is none"))?;
+        let words = written.context.iter();
         Ok(Self {
-            id,
-            provider: written.provider,
-            name: written.name,
-            source: written.source,
-            prefix: written.prefix,
-            within: written.within,
-            context: written
-                .context
-                .iter()
-                .map(|word| word.to_ascii_lowercase())
-                .collect(),
+            id: id.clone(),
+            provider: written.provider.clone(),
+            name: written.name.clone(),
+            source: written.source.clone(),
+            prefix: written.prefix.clone(),
+            within: written.within.clone(),
+            context: words.flat_map(|word| spellings(word)).collect(),
             alphabet,
             checksum: written.checksum,
             test_mode: written.test_mode,
             mixed: written.mixed,
-            samples: written.samples,
-            pattern: written.pattern,
+            samples: written.samples.clone(),
+            pattern: written.pattern.clone(),
             regex: OnceLock::new(),
             examples: written
                 .examples
@@ -229,9 +232,9 @@ impl Rule {
         })
     }
 
-    /// Returns how long the token is that begins where these bytes do, if one does. It
-    /// is the longest that the pattern allows: whether it ends there, the next byte tells
-    /// with the alphabet, and whether it is one, the checksum.
+    /// Returns how long the token is that begins where these bytes do, if one does: as
+    /// long as the pattern allows. Whether it ends there, the next byte tells with the
+    /// alphabet, and whether it is one, the checksum.
     pub fn matches_at_start(&self, bytes: &[u8]) -> Option<usize> {
         let regex = self
             .regex
@@ -261,6 +264,12 @@ impl Rule {
         (holds && ends).then_some(end)
     }
 
+    /// Tells whether a text is a token from end to end.
+    fn is(&self, example: &str) -> bool {
+        let text = example.replace(MARK, "");
+        self.finds(text.as_bytes()) == Some(text.len())
+    }
+
     /// # Errors
     ///
     /// What is wrong with the pattern, without the pattern.
@@ -286,6 +295,17 @@ impl Rule {
         }
         Ok(regex)
     }
+}
+
+/// How a name is spelled in variables, options, headers, code and prose.
+fn spellings(word: &str) -> Vec<String> {
+    let word = word.to_ascii_lowercase();
+    if !word.contains('_') {
+        return vec![word];
+    }
+    let spelled = ["_", "-", ".", " ", ""].map(|between| word.replace('_', between));
+    let is_long = |word: &String| word.len() >= SHORTEST_PREFIX;
+    spelled.into_iter().filter(is_long).collect()
 }
 
 /// A set of bytes.
@@ -387,75 +407,13 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// Words of which passwords are made that open nothing.
-const STAND_INS: [&str; 62] = [
-    "placeholder",
-    "development",
-    "production",
-    "connection",
-    "username",
-    "password",
-    "postgres",
-    "redacted",
-    "changeit",
-    "changeme",
-    "database",
-    "internal",
-    "rabbitmq",
-    "passwort",
-    "replace",
-    "default",
-    "example",
-    "removed",
-    "mariadb",
-    "mongodb",
-    "staging",
-    "letmein",
-    "service",
-    "passwd",
-    "hidden",
-    "insert",
-    "masked",
-    "sample",
-    "secret",
-    "server",
-    "strong",
-    "change",
-    "qwerty",
-    "string",
-    "mysql",
-    "redis",
-    "admin",
-    "guest",
-    "dummy",
-    "local",
-    "super",
-    "token",
-    "value",
-    "login",
-    "mongo",
-    "fake",
-    "demo",
-    "host",
-    "here",
-    "word",
-    "pass",
-    "root",
-    "test",
-    "user",
-    "your",
-    "some",
-    "this",
-    "name",
-    "key",
-    "the",
-    "app",
-    "api",
-];
-
-/// Short ones, which the words above may have between them.
-const SHORT_STAND_INS: [&str; 12] = [
-    "foo", "bar", "baz", "abc", "pwd", "dev", "usr", "my", "me", "db", "pw", "to",
-];
+const STAND_INS: &str = "\
+    abc admin api app bar baz change changeit changeme connection database db default demo dev \
+    development dummy example fake foo guest here hidden host insert internal key letmein local \
+    login mariadb masked me mongo mongodb my mysql name pass passwd passwort password placeholder \
+    postgres production pw pwd qwerty rabbitmq redacted redis removed replace root sample secret \
+    server service some staging string strong superpassword supersecret superuser test the this \
+    to token user username usr value word your";
 
 fn has_password(url: &[u8]) -> bool {
     let Ok(url) = std::str::from_utf8(url) else {
@@ -470,6 +428,7 @@ fn has_password(url: &[u8]) -> bool {
     else {
         return false;
     };
+    let password = &*decoded(password);
     let kinds: [fn(&u8) -> bool; 4] = [
         u8::is_ascii_lowercase,
         u8::is_ascii_uppercase,
@@ -486,6 +445,26 @@ fn has_password(url: &[u8]) -> bool {
     let is_same = password == user;
     let is_manual = host.split('.').any(|label| label == "example") || host == "host";
     !(is_simple || is_few || is_variable || is_same || is_manual || stands_in(password))
+}
+
+/// Returns a text without the percent-encoding of URLs, where it stands for ASCII.
+fn decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.get(..2).map(|digits| u8::from_str_radix(digits, 16));
+        match digits {
+            Some(Ok(byte)) if byte.is_ascii() => {
+                plain.push(char::from(byte));
+                plain.push_str(&part[2..]);
+            }
+            _ => {
+                plain.push('%');
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
 }
 
 /// Tells whether a password is made of such words alone, also where digits stand for
@@ -507,15 +486,27 @@ fn stands_in(password: &str) -> bool {
     is_made_of_stand_ins(&plain) || is_made_of_stand_ins(&spoken)
 }
 
+/// Tells it place by place, as words may be parts of words, and the text a stranger's.
 fn is_made_of_stand_ins(text: &str) -> bool {
-    let words = || STAND_INS.iter().chain(&SHORT_STAND_INS);
-    let mut rests = words().filter_map(|word| text.strip_prefix(word));
-    let ends = |rest: &str| is_made_of_stand_ins(rest.strip_prefix('s').unwrap_or(rest));
-    text.is_empty() || rests.any(|rest| is_made_of_stand_ins(rest) || ends(rest))
+    let mut reached = vec![false; text.len() + 1];
+    reached[0] = true;
+    for at in 0..text.len() {
+        let words = STAND_INS.split_whitespace().filter(|_| reached[at]);
+        let rests: Vec<&str> = words
+            .filter_map(|word| text[at..].strip_prefix(word))
+            .collect();
+        for rest in rests {
+            let rests = [Some(rest), rest.strip_prefix('s')];
+            for rest in rests.into_iter().flatten() {
+                reached[text.len() - rest.len()] = true;
+            }
+        }
+    }
+    reached[text.len()]
 }
 
 /// A rule as it is written.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     id: String,
@@ -541,7 +532,6 @@ struct Written {
     #[serde(default)]
     examples: Vec<String>,
     #[serde(default)]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests"))]
     counter_examples: Vec<String>,
 }
 
@@ -560,9 +550,11 @@ fn read(text: &str) -> Result<Vec<Spanned<Written>>, Flaw> {
     }
 }
 
-/// What the parser says, in a line, and without a value where it repeats one.
+/// What the parser says, in a line, and without a value where it repeats one. It repeats
+/// names of fields, which are a stranger's.
 fn words(message: &str) -> String {
     let message = message.lines().collect::<Vec<_>>().join(", ");
+    let message = message.replace(|c: char| c.is_control() || is_invisible_order(c), "?");
     match message.split_once("expected ") {
         Some((before, expected)) if before.starts_with("invalid ") => {
             format!("what stands here is not {expected}")
@@ -605,16 +597,9 @@ mod tests {
         let files = BUILT_IN.iter().map(|text| read(text));
         let rules = files.flat_map(|rules| rules.unwrap_or_else(|flaw| panic!("{flaw}")));
         rules.map(|rule| {
-            let rule = rule.into_inner();
-            let again = Written {
-                examples: Vec::new(),
-                counter_examples: Vec::new(),
-                ..rule.clone()
-            };
-            (
-                rule,
-                Rule::new(again).unwrap_or_else(|what| panic!("{what}")),
-            )
+            let written = rule.into_inner();
+            let rule = Rule::new(&written).unwrap_or_else(|what| panic!("{what}"));
+            (written, rule)
         })
     }
 
@@ -666,8 +651,7 @@ mod tests {
             let id = &rule.id;
             assert!(written.counter_examples.len() >= 2, "{id}");
             for (at, example) in written.counter_examples.iter().enumerate() {
-                let text = example.replace(MARK, "").into_bytes();
-                assert_ne!(rule.finds(&text), Some(text.len()), "{id}: {at}");
+                assert!(!rule.is(example), "{id}: {at}");
             }
         }
     }
@@ -782,6 +766,13 @@ examples = ['acme_•0a1b2c3d']
             ),
             ("{8}'", "{8}'\nchecksum = 'md5'", 8, "unknown variant"),
             ("1b2c3d", "1b", 2, "example 1 of `acme-api-key` is no match"),
+            (
+                "examples",
+                "counter_examples",
+                2,
+                "counter-example 1 of `acme-api-key` is a match",
+            ),
+            ("prefix", "\"\\u001b[2J\"", 6, "unknown field `?[2J`"),
         ] {
             let flaw = with(from, to).expect_err(to);
             assert_eq!(
@@ -798,6 +789,17 @@ examples = ['acme_•0a1b2c3d']
         let text = RULE.replace("['acme_']", "'hunter2'");
         let flaw = Rules::with(&text).expect_err("it is no list");
         assert!(!flaw.to_string().contains("hunter2"), "{flaw}");
+    }
+
+    #[test]
+    fn a_context_is_looked_for_in_each_spelling() {
+        let text = RULE.replace("prefix = ['acme_']", "context = ['ACME_KEY', 'x-acme:']");
+        let rules = Rules::with(&text).expect("they are rules");
+        let own = rules.all().last().expect("it is the last");
+        let spelled = [
+            "acme_key", "acme-key", "acme.key", "acme key", "acmekey", "x-acme:",
+        ];
+        assert_eq!(own.context, spelled);
     }
 
     #[test]
@@ -821,10 +823,12 @@ examples = ['acme_•0a1b2c3d']
 
     #[test]
     fn checksums_are_those_of_github() {
-        // Of no account: it went around when the format was new.
+        // Of no account: they went around when the formats were new.
         let token = ["ghp_zQWBuTSOoRi4A9sp", "HcVY5ncnsDkxkJ0mLq17"].concat();
         assert!(Checksum::Github.holds(token.as_bytes()));
         assert!(!Checksum::Github.holds(token.to_uppercase().as_bytes()));
+        let token = ["npm_qkJaB6MffYVzZXWqmc", "oF49yrUxP3wf0LsakP"].concat();
+        assert!(Checksum::Npm.holds(token.as_bytes()));
         assert!(!Checksum::Npm.holds(b"npm_abc"));
         assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
     }
@@ -838,6 +842,7 @@ examples = ['acme_•0a1b2c3d']
             "x9!Kdemo2v",
             "9f8e7d6c5b4a",
             "correct-horse",
+            &format!("{}-Xk9", "testpasswords".repeat(9)),
         ] {
             let url = format!("postgres://app:{password}@db.internal");
             assert!(Checksum::Password.holds(url.as_bytes()), "{password}");
@@ -862,6 +867,7 @@ examples = ['acme_•0a1b2c3d']
             "app",
             "admin123",
             "test1234",
+            "p%40ssword",
             "api_token",
         ] {
             let url = format!("postgres://app:{password}@db.internal");

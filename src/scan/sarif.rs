@@ -66,12 +66,16 @@ fn rule(finding: &Finding) -> Value {
         Severity::Error => "9.0",
         Severity::Warning => "4.0",
     };
-    json!({
+    let mut rule = json!({
         "id": finding.what.rule(),
         "shortDescription": { "text": finding.what.in_general() },
         "defaultConfiguration": { "level": severity.as_str() },
         "properties": { "tags": ["security"], "security-severity": weight },
-    })
+    });
+    if let Some(source) = finding.what.source() {
+        rule["helpUri"] = source.into();
+    }
+    rule
 }
 
 fn result(finding: &Finding, rule_index: usize) -> Value {
@@ -162,7 +166,7 @@ mod tests {
         ("driver", "name! version rules"),
         (
             "rule",
-            "id! shortDescription defaultConfiguration properties",
+            "id! shortDescription helpUri defaultConfiguration properties",
         ),
         ("text", "text!"),
         ("configuration", "level"),

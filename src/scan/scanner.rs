@@ -8,7 +8,7 @@ use crate::scan::keys::KeyFinder;
 use crate::scan::rules::Rules;
 use crate::scan::runs;
 use crate::scan::values::ValueFinder;
-use crate::scan::wide::narrowed;
+use crate::secret_value::SecretValue;
 
 /// What was found, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,10 @@ pub struct Scanner<'r> {
 
 impl<'r> Scanner<'r> {
     /// Makes ready to look for the keys of rules, and for values, each with its label.
-    pub fn new<'a>(rules: &'r Rules, values: impl IntoIterator<Item = (usize, &'a [u8])>) -> Self {
+    pub fn new<'a>(
+        rules: &'r Rules,
+        values: impl IntoIterator<Item = (usize, &'a SecretValue)>,
+    ) -> Self {
         let mut values = values.into_iter().peekable();
         let has_values = values.peek().is_some();
         Self {

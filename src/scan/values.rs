@@ -1,9 +1,12 @@
 //! Values of the vault, in whatever form they were written.
 
+use std::fmt;
+
 use zeroize::Zeroizing;
 
-use crate::forms::Forms;
+use crate::forms::{Forms, is_trivial};
 use crate::scan::runs::is_member;
+use crate::secret_value::SecretValue;
 
 /// The longest text of lines that are joined; a longer value is found by its form's
 /// beginning all the same only if it stands on one line.
@@ -11,6 +14,78 @@ const JOINED_MAX: usize = 1 << 16;
 
 /// How much may stand between two lines of a wrapped text: indentation, quotes, commas.
 const GAP_MAX: usize = 40;
+
+/// The shortest value that is looked for. What is shorter is found by chance.
+const VALUE_MIN: usize = 8;
+
+/// How long the last part of a URL is at least that is a secret itself.
+const URL_SECRET_MIN: usize = 16;
+
+/// Why a value is not looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It has fewer than 8 bytes.
+    Short,
+    /// It is a setting and no secret, and stands in many files: a word such as
+    /// `production`, a number, the name of a host, a URL without a password, a path.
+    Setting,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Short => "shorter than 8 characters",
+            Self::Setting => "a setting and no secret by its looks",
+        })
+    }
+}
+
+/// Tells whether, and why, a value is not looked for.
+pub fn unfit(value: &SecretValue) -> Option<Unfit> {
+    let value = searched_for(value);
+    if value.len() < VALUE_MIN {
+        return Some(Unfit::Short);
+    }
+    let is_text = std::str::from_utf8(value).is_ok_and(is_setting);
+    (is_trivial(value) || is_text).then_some(Unfit::Setting)
+}
+
+fn is_setting(text: &str) -> bool {
+    let is_host = |host: &str| {
+        let (host, port) = host.split_once(':').unwrap_or((host, "0"));
+        let mut labels = host.split('.');
+        host.contains('.')
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+            && labels
+                .next_back()
+                .is_some_and(|top| top.bytes().all(|byte| byte.is_ascii_lowercase()))
+            && host.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte)
+            })
+    };
+    let is_number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b".:-+/_ ".contains(&byte));
+    let is_path = ["/", "./", "../", "~/"]
+        .iter()
+        .any(|start| text.starts_with(start))
+        && !text.contains(' ');
+    let is_address = text
+        .split_once('@')
+        .is_some_and(|(user, host)| is_host(host) && !user.contains(':'));
+    let is_plain_url = text.split_once("://").is_some_and(|(_, rest)| {
+        let last = rest.rsplit('/').next().unwrap_or_default();
+        let is_secret =
+            last.len() >= URL_SECRET_MIN && last.bytes().any(|byte| byte.is_ascii_digit());
+        !is_secret && !rest.contains(['@', '?'])
+    });
+    is_number || is_host(text) || is_path || is_address || is_plain_url
+}
+
+/// Returns what is looked for of a value: the space around it is often lost on its way.
+pub fn searched_for(value: &SecretValue) -> &[u8] {
+    value.expose().trim_ascii()
+}
 
 /// A place where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +105,10 @@ pub struct ValueFinder {
 
 impl ValueFinder {
     /// Makes ready to look for values, each with a label.
-    pub fn new<'a>(values: impl IntoIterator<Item = (usize, &'a [u8])>) -> Self {
+    pub fn new<'a>(values: impl IntoIterator<Item = (usize, &'a SecretValue)>) -> Self {
+        let values = values.into_iter();
         Self {
-            forms: Forms::of(values),
+            forms: Forms::of(values.map(|(label, value)| (label, searched_for(value)))),
         }
     }
 
@@ -162,7 +238,8 @@ mod tests {
     const VALUE: &str = "Tr0ub4dor&3/<made up>=\"x\"+yes";
 
     fn found(text: &str) -> Vec<String> {
-        let finder = ValueFinder::new([(0, VALUE.as_bytes())]);
+        let value = SecretValue::from_text(VALUE.to_owned());
+        let finder = ValueFinder::new([(0, &value)]);
         let mut hits = Vec::new();
         let runs: Vec<_> = runs(text.as_bytes()).collect();
         finder.look(text.as_bytes(), &runs, &mut hits);
@@ -219,6 +296,42 @@ mod tests {
                 let diff = format!("+{}\n", wrapped(&text, width, "\n+"));
                 assert_eq!(found(&diff).len(), 1, "{diff}");
             }
+        }
+    }
+
+    #[test]
+    fn settings_are_not_looked_for() {
+        let unfit = |text: &str| unfit(&SecretValue::from_text(text.to_owned()));
+        for short in ["", "true", "3000", "1234567", " 1234567 "] {
+            assert_eq!(unfit(short), Some(Unfit::Short), "{short}");
+        }
+        for setting in [
+            "localhost",
+            "production",
+            "2026-11-22",
+            "10.0.0.12:5432",
+            "12345678",
+            "db.internal.example.com",
+            "db.example.org:5432",
+            "https://api.example.com/v1/models",
+            "redis://cache:6379/0",
+            "postmaster@mail.example.org",
+            "/etc/ssl/private",
+            "./storage/app",
+        ] {
+            assert_eq!(unfit(setting), Some(Unfit::Setting), "{setting}");
+        }
+        for secret in [
+            VALUE,
+            "correct horse battery staple",
+            "0f3a9c1e7b2d4856",
+            "postgres://app:pw@db.example.org/app",
+            "https://hooks.example.org/in/8f3kq02mzx71ad9p",
+            "https://example.org/?token=x",
+            "hunter22",
+            "a/b+c==d",
+        ] {
+            assert_eq!(unfit(secret), None, "{secret}");
         }
     }
 

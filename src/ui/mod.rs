@@ -5,6 +5,7 @@ pub mod chart;
 pub mod clipboard;
 pub mod failure;
 pub mod look;
+mod progress;
 pub mod prompt;
 pub mod table;
 

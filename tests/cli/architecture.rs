@@ -64,7 +64,7 @@ const OWNERS: [(&str, &[&str]); 15] = [
 
 /// Where a value is exposed, and how often. Each is a place to review: a change
 /// here is a change of who sees plaintext.
-const EXPOSURES: [(&str, usize); 20] = [
+const EXPOSURES: [(&str, usize); 21] = [
     // To the clipboard's tool, by stdin.
     ("child/clipboard.rs", 1),
     // What is handed over, and the search for NUL, which must not be.
@@ -85,6 +85,8 @@ const EXPOSURES: [(&str, usize); 20] = [
     ("seal/digest.rs", 2),
     // Into the formats of others, what they cannot carry, and JSON and manifests apart.
     ("interchange/write.rs", 4),
+    // Into the forms that a scan looks for.
+    ("scan/values.rs", 1),
     ("seal/identity.rs", 3),
     // Into code for a shell, quoted.
     ("shell_code.rs", 1),

@@ -60,6 +60,7 @@ mod rotation;
 mod rotation_faults;
 mod sandbox;
 mod scan_allow;
+mod scan_corpus;
 mod scan_install;
 mod secret_file;
 mod shells;

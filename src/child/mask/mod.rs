@@ -26,7 +26,7 @@
 
 mod filter;
 
-use crate::forms::{Forms, SHORTEST};
+use crate::forms::{Forms, is_trivial};
 use crate::name::SecretName;
 use crate::secret_value::SecretValue;
 
@@ -35,41 +35,6 @@ pub use filter::{Filter, PIECE};
 /// How much of a form is given away at most, to keep a prompt from waiting: enough
 /// for what says whose value it is, as `sk-live-` does.
 pub const GIVEN_AWAY: usize = 8;
-
-/// Numbers of so many digits are ports, years and sizes, and not masked.
-const DIGITS: usize = 5;
-
-/// Values that are settings and no secrets, in lower case. Masked they would make holes
-/// in all that a program says.
-const TRIVIAL: [&str; 27] = [
-    "0.0.0.0",
-    "127.0.0.1",
-    "admin",
-    "debug",
-    "default",
-    "development",
-    "disabled",
-    "enabled",
-    "error",
-    "example",
-    "false",
-    "info",
-    "local",
-    "localhost",
-    "none",
-    "null",
-    "password",
-    "postgres",
-    "prod",
-    "production",
-    "root",
-    "secret",
-    "staging",
-    "test",
-    "true",
-    "undefined",
-    "user",
-];
 
 /// What is to be replaced, and by what.
 pub struct Masks {
@@ -109,16 +74,6 @@ impl Masks {
         let lengths = self.forms.begun_by(text);
         lengths.min().map(|length| GIVEN_AWAY.min(length / 4))
     }
-}
-
-/// Tells whether a value is too short or too common to be masked.
-fn is_trivial(value: &[u8]) -> bool {
-    value.len() < SHORTEST
-        || value.iter().all(|byte| *byte == value[0])
-        || value.len() <= DIGITS && value.iter().all(u8::is_ascii_digit)
-        || TRIVIAL
-            .iter()
-            .any(|trivial| value.eq_ignore_ascii_case(trivial.as_bytes()))
 }
 
 #[cfg(test)]

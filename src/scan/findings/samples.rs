@@ -14,6 +14,7 @@ fn format(test_mode: bool) -> What {
         rule: "openai-project-key".to_owned(),
         provider: "OpenAI".to_owned(),
         name: "project API key".to_owned(),
+        source: "https://docs.example.org/keys".to_owned(),
         test_mode,
     }
 }

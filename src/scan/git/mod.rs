@@ -586,7 +586,7 @@ mod tests {
         fn staged(&self) -> (BTreeMap<PathBuf, String>, Staged) {
             let seen = Mutex::new(BTreeMap::new());
             let each = |object: &Object, piece: &Piece<'_>| {
-                assert!(piece.is_last && piece.starts == (0..piece.bytes.len()));
+                assert!(piece.starts == (0..piece.bytes.len()));
                 assert_eq!(
                     (object.kind, object.size),
                     (Kind::Blob, piece.bytes.len() as u64)
@@ -1054,7 +1054,8 @@ mod tests {
         let pieces = Mutex::new(Vec::new());
         let each = |_: &Object, piece: &Piece<'_>| {
             let mut pieces = pieces.lock().expect("whole");
-            pieces.push((piece.offset, piece.bytes.len(), piece.is_last));
+            let is_last = piece.starts.end == piece.bytes.len();
+            pieces.push((piece.offset, piece.bytes.len(), is_last));
             assert_eq!(
                 piece.bytes,
                 &text.as_bytes()[piece.offset as usize..][..piece.bytes.len()]

@@ -1,0 +1,144 @@
+//! The values that a scan looks for: those of the project's vault and of the personal one,
+//! in every environment and version that opens.
+
+use crate::context::Context;
+use crate::context::overview::Overview;
+use crate::error::{Error, Result};
+use crate::name::{EnvironmentName, SecretName};
+use crate::scan::findings::ValueState;
+use crate::scan::search::Sought;
+use crate::scan::values::{Unfit, unfit};
+use crate::store::VaultStore;
+use crate::vault::Environment;
+use crate::vault::secret::{SecretVersion, VersionState};
+
+/// What could be had of the vaults.
+#[derive(Default)]
+pub struct Reach {
+    environments: Vec<Environment>,
+    /// Environments that this identity is no member of.
+    pub closed: Vec<EnvironmentName>,
+    /// Why values were not to be had, each reason once.
+    pub lacking: Vec<String>,
+}
+
+/// A value that is not looked for.
+pub struct LeftOut<'a> {
+    /// Whose it is.
+    pub secret: &'a SecretName,
+    /// Of which version.
+    pub version: u32,
+    /// In which environment.
+    pub environment: &'a EnvironmentName,
+    /// Why.
+    pub why: Unfit,
+}
+
+impl Reach {
+    /// Returns the values to look for, and those that would be found everywhere.
+    pub fn values(&self) -> (Vec<Sought<'_>>, Vec<LeftOut<'_>>) {
+        let (mut sought, mut left_out) = (Vec::new(), Vec::new());
+        for environment in &self.environments {
+            for (name, secret) in &environment.secrets {
+                for version in &secret.versions {
+                    let (Some(value), Some(state)) = (&version.value, state(version)) else {
+                        continue;
+                    };
+                    let (secret, version) = (name, version.number);
+                    let environment = &environment.name;
+                    match unfit(value) {
+                        Some(why) => left_out.push(LeftOut {
+                            secret,
+                            version,
+                            environment,
+                            why,
+                        }),
+                        None => sought.push(Sought {
+                            secret,
+                            version,
+                            state,
+                            environment,
+                            value,
+                        }),
+                    }
+                }
+            }
+        }
+        // Of equal values the one that matters most is told.
+        sought.sort_by_key(|sought| sought.state != ValueState::Current);
+        (sought, left_out)
+    }
+
+    /// Returns the environments whose values are looked for.
+    pub fn environments(&self) -> impl Iterator<Item = &EnvironmentName> {
+        self.environments
+            .iter()
+            .map(|environment| &environment.name)
+    }
+}
+
+fn state(version: &SecretVersion) -> Option<ValueState> {
+    match version.state {
+        VersionState::Current => Some(ValueState::Current),
+        VersionState::Pending => Some(ValueState::Pending),
+        VersionState::Previous => Some(ValueState::Previous),
+        VersionState::Revoked => None,
+    }
+}
+
+impl Context {
+    /// Opens what there is. Where somebody would have to be asked for a passphrase and must
+    /// not be, or something does not open, a scan goes on without: [`Reach::lacking`] says so.
+    ///
+    /// # Errors
+    ///
+    /// Where a vault was named, and is not there; [`Error::Interrupted`].
+    pub fn values_in_reach(&self, may_ask: bool) -> Result<Reach> {
+        let mut reach = Reach::default();
+        for store in self.stores_in_reach()? {
+            if !may_ask && !self.is_unlocked().unwrap_or(false) {
+                reach.lack("your identity is locked; `keyvault unlock` opens it".to_owned());
+                break;
+            }
+            match self.overview(&store) {
+                Ok(Overview {
+                    environments,
+                    closed,
+                    damage,
+                }) => {
+                    reach.environments.extend(environments);
+                    reach.closed.extend(closed);
+                    if let Some(error) = damage {
+                        reach.lack(error.to_string());
+                    }
+                }
+                Err(error @ Error::Interrupted) => return Err(error),
+                Err(error) => reach.lack(error.to_string()),
+            }
+        }
+        Ok(reach)
+    }
+
+    /// Returns the vault that is meant, and the personal one beside it.
+    fn stores_in_reach(&self) -> Result<Vec<VaultStore>> {
+        let meant = match self.store() {
+            Ok(store) => store,
+            Err(Error::NoVault { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let state = self.state_folder();
+        let personal = self.personal_vault().ok();
+        let personal = personal.filter(|path| self.named_vault().is_none() && path != meant.path());
+        let personal = personal.map(|path| VaultStore::open(&path, true, state.as_deref()));
+        let personal = personal.transpose()?.flatten();
+        Ok([meant].into_iter().chain(personal).collect())
+    }
+}
+
+impl Reach {
+    fn lack(&mut self, why: String) {
+        if !self.lacking.contains(&why) {
+            self.lacking.push(why);
+        }
+    }
+}
