@@ -287,9 +287,10 @@ fn lines(hook: Hook, reach: Reach, begin: &str) -> String {
         Hook::PreCommit => {
             format!("if {has_keyvault}; then\n  {command} || exit $?\nelse\n{missing}fi\n")
         }
-        // What git pipes in is read here, and given to what stands behind as it was.
+        // What git pipes in is read here, and given to what stands behind as it was. The
+        // first argument is the remote's name.
         Hook::PrePush => format!(
-            "keyvault_refs=$(cat)\nif [ -z \"$keyvault_refs\" ]; then\n  exec </dev/null\nelif {has_keyvault}; then\n  printf '%s\\n' \"$keyvault_refs\" | {command} || exit $?\nelse\n{missing}fi\nif [ -n \"$keyvault_refs\" ]; then\n  exec <<KEYVAULT_REFS\n$keyvault_refs\nKEYVAULT_REFS\nfi\n"
+            "keyvault_refs=$(cat)\nif [ -z \"$keyvault_refs\" ]; then\n  exec </dev/null\nelif {has_keyvault}; then\n  printf '%s\\n' \"$keyvault_refs\" | {command} ${{1:+\"$1\"}} || exit $?\nelse\n{missing}fi\nif [ -n \"$keyvault_refs\" ]; then\n  exec <<KEYVAULT_REFS\n$keyvault_refs\nKEYVAULT_REFS\nfi\n"
         ),
     };
     format!("{begin}\n{body}{END}")

@@ -262,7 +262,7 @@ fn what_is_pushed_is_told_to_both() {
     let [command, main, other, rest @ ..] = lines.as_slice() else {
         panic!("{said}");
     };
-    assert_eq!(*command, "keyvault scan --push");
+    assert_eq!(*command, format!("keyvault scan --push {remote}"));
     assert!(main.starts_with("  refs/heads/main ") && main.contains(" refs/heads/main 000"));
     assert!(other.contains(" refs/heads/other 000"), "{other}");
     let theirs =
