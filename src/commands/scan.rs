@@ -14,6 +14,7 @@ use crate::context::scan::Target;
 use crate::context::sought::{LeftOut, Reach};
 use crate::error::{Code, Error};
 use crate::scan::search::Search;
+use crate::vault::leak::Leaked;
 
 /// Look for leaked keys: values of your vault, and well-known formats
 ///
@@ -75,6 +76,10 @@ pub struct WhatArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
+    /// Have `status` tell which secrets leaked, until they are rotated
+    #[arg(long)]
+    pub mark: bool,
+
     /// Say what was left out, and why
     #[arg(short, long)]
     pub verbose: bool,
@@ -90,9 +95,10 @@ impl WhatArgs {
             push,
             format,
             output,
+            mark,
             verbose,
         } = self;
-        let is_said = *staged || *verbose || push.is_some() || history.is_some();
+        let is_said = *staged || *mark || *verbose || push.is_some() || history.is_some();
         is_said || !paths.is_empty() || format.is_some() || output.is_some()
     }
 }
@@ -166,6 +172,16 @@ fn scan(args: &WhatArgs, cx: &Context) -> Result<Code> {
     let search = Search::new(&rules, &values, &project.config);
     let found = cx.scan(&target, &search, &project)?;
     answer.give(cx, &found)?;
+    if args.mark {
+        for Leaked {
+            name, environment, ..
+        } in cx.mark_leaked(&reach, &found, &project.config)?
+        {
+            cx.ui.note(&format!(
+                "`{name}` in `{environment}` is marked as leaked: `keyvault status` tells of it until it is rotated"
+            ));
+        }
+    }
     Ok(match found.findings.is_empty() {
         true => Code::Ok,
         false => Code::Attention,

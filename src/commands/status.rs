@@ -29,6 +29,8 @@ use crate::vault::attention::{
 /// Exit code 8 if anything needs attention. The kinds, the worst first:
 ///
 /// - expired: past its date, and refused
+/// - leaked: a value, in use or about to be, that `scan --mark` found in a file, in what
+///   was staged or in git's history
 /// - exposed: a value, in use or about to be, that was revoked under another name or in
 ///   another environment, for whatever reason
 /// - interrupted: a rotation began more than an hour ago, and went no further;

@@ -1,21 +1,25 @@
 //! The values that a scan looks for: those of the project's vault and of the personal one,
 //! in every environment and version that opens.
 
+use std::collections::BTreeSet;
+
 use crate::context::Context;
 use crate::context::overview::Overview;
 use crate::error::{Error, Result};
 use crate::name::{EnvironmentName, SecretName};
-use crate::scan::findings::ValueState;
+use crate::scan::config::ScanConfig;
+use crate::scan::findings::{Found, ValueState, What};
 use crate::scan::search::Sought;
-use crate::scan::values::{Unfit, unfit};
+use crate::scan::values::{Unfit, searched_for, unfit};
 use crate::store::VaultStore;
 use crate::vault::Environment;
+use crate::vault::leak::Leaked;
 use crate::vault::secret::{SecretVersion, VersionState};
 
 /// What could be had of the vaults.
 #[derive(Default)]
 pub struct Reach {
-    environments: Vec<Environment>,
+    vaults: Vec<(VaultStore, Vec<Environment>)>,
     /// Environments that this identity is no member of.
     pub closed: Vec<EnvironmentName>,
     /// Why values were not to be had, each reason once.
@@ -38,7 +42,7 @@ impl Reach {
     /// Returns the values to look for, and those that would be found everywhere.
     pub fn values(&self) -> (Vec<Sought<'_>>, Vec<LeftOut<'_>>) {
         let (mut sought, mut left_out) = (Vec::new(), Vec::new());
-        for environment in &self.environments {
+        for environment in self.all() {
             for (name, secret) in &environment.secrets {
                 for version in &secret.versions {
                     let (Some(value), Some(state)) = (&version.value, state(version)) else {
@@ -71,9 +75,13 @@ impl Reach {
 
     /// Returns the environments whose values are looked for.
     pub fn environments(&self) -> impl Iterator<Item = &EnvironmentName> {
-        self.environments
+        self.all().map(|environment| &environment.name)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Environment> {
+        self.vaults
             .iter()
-            .map(|environment| &environment.name)
+            .flat_map(|(_, environments)| environments)
     }
 }
 
@@ -106,7 +114,7 @@ impl Context {
                     closed,
                     damage,
                 }) => {
-                    reach.environments.extend(environments);
+                    reach.vaults.push((store, environments));
                     reach.closed.extend(closed);
                     if let Some(error) = damage {
                         reach.lack(error.to_string());
@@ -117,6 +125,63 @@ impl Context {
             }
         }
         Ok(reach)
+    }
+
+    /// Marks the values that were found as leaked, in the vaults that they are of: `status`
+    /// tells of them until they are others. Returns what is new.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps an environment from being saved. Those before it are.
+    pub fn mark_leaked(
+        &self,
+        reach: &Reach,
+        found: &Found,
+        config: &ScanConfig,
+    ) -> Result<Vec<Leaked>> {
+        let findings = found.findings.iter();
+        let of_values = findings.filter(|finding| matches!(finding.what, What::Value { .. }));
+        let ids: BTreeSet<_> = of_values.filter_map(|finding| finding.id).collect();
+        // Wherever else the same value is, it leaked as well.
+        let has_leaked = |version: &SecretVersion| {
+            let value = version.value.as_ref();
+            version.leaked_at.is_none()
+                && value.is_some_and(|value| ids.contains(&config.id_of(searched_for(value))))
+        };
+        let mut marked = Vec::new();
+        for (store, environments) in &reach.vaults {
+            for environment in environments {
+                let secrets = environment.secrets.iter();
+                let versions = secrets.flat_map(|(name, secret)| {
+                    secret.versions.iter().map(move |version| (name, version))
+                });
+                let leaked = versions
+                    .filter(|(_, version)| has_leaked(version))
+                    .map(|(name, version)| (name, version.number));
+                let leaked: Vec<(&SecretName, u32)> = leaked.collect();
+                if leaked.is_empty() {
+                    continue;
+                }
+                let new = self.edit(store, &environment.name, |environment, author| {
+                    let mut new = Vec::new();
+                    for (name, version) in leaked {
+                        // Somebody else may have removed it meanwhile.
+                        if environment.secrets.contains_key(name)
+                            && environment.mark_leaked(name, version, author)?
+                        {
+                            new.push(Leaked {
+                                name: name.clone(),
+                                environment: environment.name.clone(),
+                                version,
+                            });
+                        }
+                    }
+                    Ok(new)
+                })?;
+                marked.extend(new);
+            }
+        }
+        Ok(marked)
     }
 
     /// Returns the vault that is meant, and the personal one beside it.

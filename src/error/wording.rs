@@ -962,7 +962,7 @@ fn each_error_has_a_word_for_the_audit_log() {
     usage
     value-on-command-line
     no-work-tree
-    no-git
+    silent-git
     hook-in-the-way
     bad-scan-config
     unasked

@@ -37,7 +37,7 @@
 //!         { "version": 3, "state": "previous", "created_at": "…", "created_by": "alice",
 //!           "retire_at": "…", "rotation": "<128 bits, hexadecimal>", "value": "sk-…" },
 //!         { "version": 4, "state": "current", "created_at": "…", "created_by": "alice",
-//!           "expires_at": "…", "value": "sk-…" } ] } } }
+//!           "expires_at": "…", "leaked_at": "…", "value": "sk-…" } ] } } }
 //! ```
 //!
 //! - `revision` counts saves from 1, and stays below 2^53. `parents` is empty in the
@@ -58,6 +58,7 @@
 //!   may have `destroyed_at` and `fingerprint`. Any other has none of the three.
 //! - `retire_at` and `rotation` stand in a `previous` version together, as long as the
 //!   rotation that replaced it owes it to be given back.
+//! - `leaked_at`: when a scan found the value where it should not be.
 //! - `value` is text, or `{"base64": "…"}` where the bytes are not UTF-8 or hold
 //!   NUL.
 //! - A `format` that is not known, or a field that is not, is refused by name.
@@ -72,6 +73,7 @@
 //!
 //! - Since the life of a secret is kept: `policy`, `logs`, `keep_versions`, `hooks`,
 //!   `rotation`, `snoozed_until`, `retire_at`, `destroyed_at`.
+//! - Since files are scanned: `leaked_at`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -506,6 +508,12 @@ struct WrittenVersion<V> {
         deserialize_with = "strict::present",
         skip_serializing_if = "Option::is_none"
     )]
+    leaked_at: Option<Timestamp>,
+    #[serde(
+        default,
+        deserialize_with = "strict::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     retire_at: Option<Timestamp>,
     #[serde(
         default,
@@ -757,6 +765,7 @@ impl<'a> From<&'a SecretVersion> for WrittenVersion<ValueToWrite<'a>> {
             created_at: version.created_at,
             created_by: version.created_by.clone(),
             expires_at: version.expires_at,
+            leaked_at: version.leaked_at,
             retire_at: retirement.map(|owed| owed.at),
             rotation: retirement.map(|owed| owed.rotation),
             destroyed_at: destruction.map(|record| record.at),
@@ -835,6 +844,7 @@ impl TryFrom<WrittenVersion<ReadValue>> for SecretVersion {
             created_at: version.created_at,
             created_by: version.created_by,
             expires_at: version.expires_at,
+            leaked_at: version.leaked_at,
             retirement,
             revocation,
             destruction,
@@ -1121,11 +1131,11 @@ mod tests {
         "snoozed_until":"2027-01-01T00:00:00Z","versions":[
         {"version":1,"state":"previous","created_at":"2026-11-22T12:00:00Z","created_by":"alice","expires_at":"2027-01-01T00:00:00Z"},
         {"version":2,"state":"previous","created_at":"2026-11-22T12:00:00Z","created_by":"alice","destroyed_at":"2027-01-01T00:00:00Z","fingerprint":"00112233445566778899aabbccddeeff"},
-        {"version":3,"state":"previous","created_at":"2026-11-22T12:00:00Z","created_by":"alice","retire_at":"2027-01-01T00:00:00Z","rotation":"00112233445566778899aabbccddeeff","value":"made-up"},
+        {"version":3,"state":"previous","created_at":"2026-11-22T12:00:00Z","created_by":"alice","leaked_at":"2027-01-01T00:00:00Z","retire_at":"2027-01-01T00:00:00Z","rotation":"00112233445566778899aabbccddeeff","value":"made-up"},
         {"version":4,"state":"revoked","created_at":"2026-11-22T12:00:00Z","created_by":"alice","revoked_at":"2027-01-01T00:00:00Z","reason":"leaked","fingerprint":"00112233445566778899aabbccddeeff"}]}}}"#;
 
     /// Fields that may be missing.
-    const OPTIONAL: [&str; 17] = [
+    const OPTIONAL: [&str; 18] = [
         "/policy",
         "/policy/rotate_every",
         "/policy/keep_versions",
@@ -1143,6 +1153,7 @@ mod tests {
         "/secrets/A/tags",
         "/secrets/A/rotate_every",
         "/secrets/A/versions/0/expires_at",
+        "/secrets/A/versions/2/leaked_at",
     ];
 
     #[test]

@@ -17,6 +17,7 @@ pub mod document;
 pub mod expiry;
 pub mod import;
 pub mod layers;
+pub mod leak;
 pub mod log_head;
 pub mod policy;
 pub mod rollback;
@@ -609,6 +610,7 @@ fn current_version(number: u32, value: SecretValue, author: Author<'_>) -> Secre
         created_at: author.now,
         created_by: author.name.clone(),
         expires_at: None,
+        leaked_at: None,
         retirement: None,
         revocation: None,
         destruction: None,

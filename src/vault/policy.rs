@@ -265,6 +265,7 @@ mod tests {
                 created_at: created_at.parse().expect("a time"),
                 created_by: "alice".parse().expect("a name"),
                 expires_at: None,
+                leaked_at: None,
                 retirement: None,
                 revocation: None,
                 destruction: None,

@@ -52,6 +52,8 @@ pub struct SecretVersion {
     pub created_by: MemberName,
     /// From when on it is not served.
     pub expires_at: Option<Timestamp>,
+    /// When its value was found where it should not be.
+    pub leaked_at: Option<Timestamp>,
     /// What is owed to it, if it was replaced in a rotation: a previous one has it.
     pub retirement: Option<Box<Retirement>>,
     /// What is left of it after it was revoked.
@@ -419,6 +421,7 @@ mod tests {
             created_at: at,
             created_by: "alice".parse().expect("a name"),
             expires_at: None,
+            leaked_at: None,
             retirement: None,
             destruction: None,
             revocation: revoked.then(|| {

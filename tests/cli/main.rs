@@ -62,6 +62,7 @@ mod sandbox;
 mod scan_allow;
 mod scan_corpus;
 mod scan_install;
+mod scan_mark;
 mod secret_file;
 mod shells;
 mod snooze;

@@ -50,6 +50,7 @@ fn troubled() -> Sandbox {
         "OLD_KEY",
         "SHARED_KEY",
         "MAIL_PASSWORD",
+        "PAYMENT_KEY",
     ] {
         sandbox.add(name, &format!("{name} {CANARY}"));
     }
@@ -103,6 +104,7 @@ fn troubled() -> Sandbox {
             }
         }
         secrets["SIGNING_KEY"]["rotate_every"] = json!("90d");
+        secrets["PAYMENT_KEY"]["versions"][0]["leaked_at"] = json!(days_ago(2));
         secrets["GITLAB_TOKEN"]["rotation"] =
             json!({ "id": "0".repeat(32), "started_at": days_ago(1), "started_by": "bob" });
         let old = &mut secrets["OLD_KEY"]["versions"][0];
@@ -160,6 +162,8 @@ fn one_of_each_problem_is_shown_the_worst_first() {
     KIND           NAME            ENVIRONMENT  WHY
     expired        STRIPE_KEY      dev          expired 3d ago
                    keyvault rotate STRIPE_KEY --env dev
+    leaked         PAYMENT_KEY     dev          found by `scan` 2d ago
+                   keyvault rotate PAYMENT_KEY --env dev
     exposed        MAIL_PASSWORD   dev          revoked as SMTP_PASSWORD@1 in prod (leaked)
                    keyvault rotate MAIL_PASSWORD --env dev
     interrupted    GITLAB_TOKEN    dev          begun 1d ago by bob
@@ -183,7 +187,7 @@ fn one_of_each_problem_is_shown_the_worst_first() {
     weak-identity                               your identity has no passphrase
                    keyvault identity --new-passphrase
     --- stderr ---
-    keyvault: note: 14 secrets in 2 environments, 12 things need attention
+    keyvault: note: 15 secrets in 2 environments, 13 things need attention
     [exit 8]
     ");
 }
@@ -203,6 +207,15 @@ fn one_of_each_problem_in_json() {
           "kind": "expired",
           "mend": "keyvault rotate STRIPE_KEY --env dev",
           "name": "STRIPE_KEY",
+          "since": "[time]",
+          "version": 1
+        },
+        {
+          "created_at": "[time]",
+          "environment": "dev",
+          "kind": "leaked",
+          "mend": "keyvault rotate PAYMENT_KEY --env dev",
+          "name": "PAYMENT_KEY",
           "since": "[time]",
           "version": 1
         },
@@ -329,7 +342,7 @@ fn one_of_each_problem_in_json() {
       ],
       "rotating": [],
       "schema": 1,
-      "secrets": 14,
+      "secrets": 15,
       "snoozed": 0
     }
     "#);
@@ -341,6 +354,7 @@ fn quiet_is_one_name_a_line() {
     assert_snapshot!(sandbox.run(&["status", "-q"]), @"
     --- stdout ---
     STRIPE_KEY
+    PAYMENT_KEY
     MAIL_PASSWORD
     GITLAB_TOKEN
     SENTRY_DSN
@@ -403,7 +417,7 @@ fn kinds_are_chosen_and_left_out() {
             "weak-identity"
         ]),
         (
-            "expired exposed interrupted expiring due lingering".to_owned(),
+            "expired leaked exposed interrupted expiring due lingering".to_owned(),
             Some(8)
         )
     );
@@ -424,7 +438,7 @@ fn a_kind_that_is_none_is_refused() {
     ");
     assert_snapshot!(sandbox.refused(&["status", "--ignore", "made-up-word"]), @"
     --- stderr ---
-    keyvault: error: `--ignore` has a value that does not fit: a kind is one of `expired`, `exposed`, `interrupted`, `missing`, `placeholder`, `expiring`, `due`, `lingering`, `reused`, `whitespace`, `unused`, `weak-identity`
+    keyvault: error: `--ignore` has a value that does not fit: a kind is one of `expired`, `leaked`, `exposed`, `interrupted`, `missing`, `placeholder`, `expiring`, `due`, `lingering`, `reused`, `whitespace`, `unused`, `weak-identity`
     keyvault: hint: run `keyvault status --help`
     [exit 2]
     ");
@@ -780,6 +794,8 @@ fn on_a_terminal_there_are_colours_and_bars() {
     KIND           NAME            ENVIRONMENT  AGE         WHY
     ^[1;31mexpired^[0m        STRIPE_KEY      dev          ^[1;31m██████████^[0m  expired 3d ago
                    ^[2mkeyvault rotate STRIPE_KEY --env dev^[0m
+    ^[1;31mleaked^[0m         PAYMENT_KEY     dev                      found by `scan` 2d ago
+                   ^[2mkeyvault rotate PAYMENT_KEY --env dev^[0m
     ^[1;31mexposed^[0m        MAIL_PASSWORD   dev                      revoked as SMTP_PASSWORD@1 in prod (leaked)
                    ^[2mkeyvault rotate MAIL_PASSWORD --env dev^[0m
     ^[1;31minterrupted^[0m    GITLAB_TOKEN    dev                      begun 1d ago by bob
@@ -802,7 +818,7 @@ fn on_a_terminal_there_are_colours_and_bars() {
                    ^[2mkeyvault remove FORGOTTEN_KEY --env dev^[0m
     ^[36mweak-identity^[0m                                           your identity has no passphrase
                    ^[2mkeyvault identity --new-passphrase^[0m
-    keyvault: ^[1;36mnote:^[0m 14 secrets in 2 environments, 12 things need attention
+    keyvault: ^[1;36mnote:^[0m 15 secrets in 2 environments, 13 things need attention
     ");
     // Without colours the bars stay.
     let plain = on_terminal(
@@ -816,7 +832,7 @@ fn on_a_terminal_there_are_colours_and_bars() {
              keyvault rotate STRIPE_KEY --env dev
     due      SIGNING_KEY  dev          ██████████  due since 12d (every 90d)
              keyvault rotate SIGNING_KEY --env dev
-    keyvault: note: 14 secrets in 2 environments, 2 things need attention
+    keyvault: note: 15 secrets in 2 environments, 2 things need attention
     ");
     assert_eq!(
         plain,
@@ -836,7 +852,7 @@ fn on_a_terminal_there_are_colours_and_bars() {
     KIND     NAME         ENVIRONMENT  AGE         WHY                        MEND
     expired  STRIPE_KEY   dev          ██████████  expired 3d ago             keyvault rotate STRIPE_KEY --env dev
     due      SIGNING_KEY  dev          ██████████  due since 12d (every 90d)  keyvault rotate SIGNING_KEY --env dev
-    keyvault: note: 14 secrets in 2 environments, 2 things need attention
+    keyvault: note: 15 secrets in 2 environments, 2 things need attention
     ");
     // A pipe gets neither, unless it asks for colours.
     let piped = on_terminal(
@@ -866,7 +882,7 @@ fn where_the_locale_has_no_blocks_bars_are_ascii() {
     KIND      NAME          ENVIRONMENT  AGE           WHY             MEND
     expired   STRIPE_KEY    dev          [##########]  expired 3d ago  keyvault rotate STRIPE_KEY --env dev
     expiring  DEPLOY_TOKEN  dev          [#########-]  expires in 4d   keyvault rotate DEPLOY_TOKEN --env dev
-    keyvault: note: 14 secrets in 2 environments, 2 things need attention
+    keyvault: note: 15 secrets in 2 environments, 2 things need attention
     ");
 }
 
@@ -895,7 +911,7 @@ fn the_kinds_are_those_of_help_and_readme() {
         .skip(3)
         .step_by(2)
         .collect();
-    assert_eq!(known.len(), 12);
+    assert_eq!(known.len(), 13);
     assert_eq!(kinds(section), known);
     assert_eq!(kinds(sandbox.run(&["status", "--help"]).text()), known);
 }

@@ -41,6 +41,7 @@ pub fn why(attention: &Attention, now: Timestamp) -> String {
     let since = age(attention.since);
     match attention.kind {
         Kind::Expired => format!("expired {since} ago"),
+        Kind::Leaked => format!("found by `scan` {since} ago"),
         Kind::Exposed => exposed(attention),
         Kind::Interrupted => match &attention.started_by {
             Some(by) => format!("begun {since} ago by {by}"),

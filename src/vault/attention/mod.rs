@@ -41,6 +41,8 @@ pub const UNUSED_AFTER: Period = Period::from_seconds(90 * 24 * 60 * 60);
 pub enum Kind {
     /// Past its date: `get` and `exec` refuse it.
     Expired,
+    /// Its value was found where it should not be.
+    Leaked,
     /// Its value was revoked somewhere else.
     Exposed,
     /// A rotation began and went no further.
@@ -67,8 +69,9 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, the worst first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Expired,
+        Self::Leaked,
         Self::Exposed,
         Self::Interrupted,
         Self::Missing,
@@ -86,6 +89,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
+            Self::Leaked => "leaked",
             Self::Exposed => "exposed",
             Self::Interrupted => "interrupted",
             Self::Missing => "missing",
@@ -103,7 +107,10 @@ impl Kind {
     /// Tells whether it is told of a secret that is snoozed, too: programs stand still,
     /// others may know its value, or a provider has a key that nobody keeps.
     pub fn cannot_wait(self) -> bool {
-        matches!(self, Self::Expired | Self::Exposed | Self::Interrupted)
+        matches!(
+            self,
+            Self::Expired | Self::Leaked | Self::Exposed | Self::Interrupted
+        )
     }
 }
 
@@ -272,7 +279,8 @@ pub fn of(
                 is_needed: needed.contains(name),
                 now,
             };
-            let attention = found.by_dates().chain(found.by_use(surroundings.uses));
+            let attention = found.by_dates().chain(found.by_leak());
+            let attention = attention.chain(found.by_use(surroundings.uses));
             outlook.attention.extend(attention);
             if let Some(revoked) = &revoked {
                 outlook.attention.extend(found.by_revocation(revoked));
@@ -451,12 +459,24 @@ impl Found<'_> {
         dated.into_iter().chain(due).chain(lingering)
     }
 
-    /// Exposed: what is in use, or is to be. An empty value is none that others could use.
-    fn by_revocation(&self, revoked: &RevokedValues) -> Vec<Attention> {
+    /// Leaked: what is in use, or is to be.
+    fn by_leak(&self) -> impl Iterator<Item = Attention> {
+        self.in_use().filter_map(|version| {
+            let since = self.secret.leaked_at(version)?;
+            Some(self.attention(Kind::Leaked, version, Some(since)))
+        })
+    }
+
+    /// The versions that are in use, or are to be.
+    fn in_use(&self) -> impl Iterator<Item = &SecretVersion> {
         let in_use = [VersionState::Current, VersionState::Pending];
         let versions = self.secret.versions.iter();
-        let versions = versions.filter(|version| in_use.contains(&version.state));
-        let exposed = versions.filter_map(|version| {
+        versions.filter(move |version| in_use.contains(&version.state))
+    }
+
+    /// Exposed: what is in use, or is to be. An empty value is none that others could use.
+    fn by_revocation(&self, revoked: &RevokedValues) -> Vec<Attention> {
+        let exposed = self.in_use().filter_map(|version| {
             version.value.as_ref().filter(|value| !value.is_empty())?;
             let print = version.fingerprint(self.environment.vault.as_ref())?;
             let revoked_as = revoked.find(&print)?;
@@ -682,7 +702,7 @@ mod tests {
         let words = |text: &str| text.parse::<Kind>().expect_err("none").to_string();
         assert!(words("expird").ends_with("did you mean `expired`?"));
         assert!(words("weakidentity").ends_with("did you mean `weak-identity`?"));
-        assert!(words("").starts_with("a kind is one of `expired`, `exposed`"));
+        assert!(words("").starts_with("a kind is one of `expired`, `leaked`"));
         // The worst come first.
         assert!(Kind::ALL.is_sorted());
     }
