@@ -22,7 +22,7 @@ use crate::vault::leak::Leaked;
 /// vault, exactly and in every encoding, and for keys of well-known forms. Files that git
 /// ignores are left out, unless they are named. What is found is never shown.
 ///
-/// Exit code 8 if anything was found. What is no secret is allowed with
+/// Exit code 8 if anything was found, and 1 where there was nothing to scan. What is no secret is allowed with
 /// `keyvault scan allow`, or by `keyvault:allow` in a comment on its line.
 #[derive(clap::Args)]
 pub struct ScanArgs {
@@ -182,9 +182,12 @@ fn scan(args: &WhatArgs, cx: &Context) -> Result<Code> {
             ));
         }
     }
+    // A commit may take files away alone; else it is a slip that there is nothing to scan.
+    let may_be_empty = matches!(target, Target::Staged | Target::Push(_));
     Ok(match found.findings.is_empty() {
-        true => Code::Ok,
         false => Code::Attention,
+        true if found.scanned.bytes == 0 && !may_be_empty => Code::Other,
+        true => Code::Ok,
     })
 }
 
