@@ -11,6 +11,8 @@
 //! commands made it, and beside it in what a machine remembers: the pin of `life`, the
 //! audit log up to that save and a little further, two of three hooks that were accepted,
 //! reminders of a day to come, and a day on which the clock was right.
+//!
+//! The environment `leak` has a value that a scan found, and one that was replaced since.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -201,6 +203,19 @@ fn the_life_of_a_secret_is_read() {
     let own = &own["secrets"][0];
     assert_eq!(own["rotate_every"], "30d");
     assert_eq!(own["keep_versions"], 3);
+}
+
+#[test]
+fn what_leaked_is_read() {
+    let sandbox = sandbox("identity").variable("KEYVAULT_ENV", "leak");
+    let file = sandbox.vault().join("leak.age");
+    fs::copy(golden("vault/leak.age"), file).expect("copied");
+
+    let leaked = ["status", "--only", "leaked", "-q"];
+    assert_eq!(sandbox.run(&leaked).exits(8).text(), "SECOND\n");
+    // What was replaced leaked all the same.
+    sandbox.run(&["rollback", "LEAKED"]).succeeds();
+    assert_eq!(sandbox.run(&leaked).exits(8).text(), "LEAKED\nSECOND\n");
 }
 
 #[test]
