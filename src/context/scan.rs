@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,6 +40,8 @@ struct Heap {
     findings: Mutex<Vec<Finding>>,
     allowed: AtomicU64,
     bytes: AtomicU64,
+    /// Files whose paths are allowed, and what they have.
+    passed_over: (AtomicU64, AtomicU64),
 }
 
 impl Heap {
@@ -48,12 +50,26 @@ impl Heap {
         all.extend(findings);
     }
 
-    fn found(self, scanned: Scanned) -> Found {
+    fn found(self, mut scanned: Scanned) -> Found {
+        let (files, bytes) = self.passed_over;
+        scanned.allowed_files = files.into_inner();
+        scanned.files = scanned.files.saturating_sub(scanned.allowed_files);
+        scanned.bytes = scanned.bytes.saturating_sub(bytes.into_inner());
         Found {
             findings: self.findings.into_inner().expect("no thread panics"),
             allowed: self.allowed.into_inner(),
             scanned,
         }
+    }
+
+    /// Leaves out a piece of a file that the project allows, so that nobody is told that
+    /// it was looked through.
+    fn pass_over(&self, piece: &Piece<'_>) {
+        let (files, bytes) = &self.passed_over;
+        if piece.offset == 0 {
+            files.fetch_add(1, Ordering::Relaxed);
+        }
+        bytes.fetch_add(piece.starts.len() as u64, Ordering::Relaxed);
     }
 
     /// Looks through a piece. Returns what it has.
@@ -115,17 +131,21 @@ impl Context {
         let mut roots = paths.to_vec();
         if paths.is_empty() {
             roots.push(PathBuf::from("."));
-            // What was committed once and is ignored since is still committed.
-            let kept = self.read_repository(&here, |repository| repository.ignored_and_kept());
-            let kept = kept.unwrap_or_default().into_iter();
-            roots.extend(kept.filter(|path| here.join(path).is_file()));
         }
+        // What was committed once and is ignored since is still committed.
+        let kept: Vec<PathBuf> = roots
+            .iter()
+            .flat_map(|root| self.kept_below(root))
+            .collect();
+        roots.extend(kept);
         let seen = walk(&roots, &|path, piece| {
             let path = path.strip_prefix(".").unwrap_or(path);
-            if !allows(project, &here.join(path)) {
-                let spotted = heap.look(search, piece).into_iter();
-                heap.add(spotted.map(|one| one.found_in(Origin::File(path.to_owned()))));
+            if allows(project, &here.join(path)) {
+                heap.pass_over(piece);
+                return;
             }
+            let spotted = heap.look(search, piece).into_iter();
+            heap.add(spotted.map(|one| one.found_in(Origin::File(path.to_owned()))));
         })?;
         let unread = seen.unread.into_iter().map(|unread| Unread {
             path: unread.path,
@@ -134,9 +154,23 @@ impl Context {
         Ok(Scanned {
             files: seen.files,
             bytes: seen.bytes,
-            commits: None,
             unread: unread.collect(),
+            ..Scanned::default()
         })
+    }
+
+    /// Returns the files below a folder that git ignores and keeps; none where there is
+    /// no git.
+    fn kept_below(&self, folder: &Path) -> Vec<PathBuf> {
+        if !folder.is_dir() {
+            return Vec::new();
+        }
+        let kept = self.read_repository(folder, |repository| repository.ignored_and_kept());
+        let kept = kept.unwrap_or_default().into_iter();
+        let kept = kept.map(|path| folder.join(path));
+        // A link leads to what is not kept there.
+        kept.filter(|path| path.symlink_metadata().is_ok_and(|file| file.is_file()))
+            .collect()
     }
 
     fn scan_staged(
@@ -149,6 +183,7 @@ impl Context {
             repository.staged(&|object, piece| {
                 let path = object.path.clone().unwrap_or_default();
                 if project.config.allows_path(&path) {
+                    heap.pass_over(piece);
                     return;
                 }
                 if piece.offset == 0
@@ -190,7 +225,15 @@ impl Context {
         let in_objects: Mutex<Vec<(Oid, Kind, Spotted)>> = Mutex::default();
         self.read_repository(Path::new("."), |repository| {
             let past = repository.history(reach, &|object: &Object, piece| {
-                let spotted = heap.look(search, piece).into_iter();
+                let mut spotted = heap.look(search, piece);
+                let head = match object.kind {
+                    Kind::Blob => 0,
+                    Kind::Commit | Kind::Tag => head_lines(piece),
+                };
+                for one in &mut spotted {
+                    one.position.line = one.position.line.saturating_sub(head).max(1);
+                }
+                let spotted = spotted.into_iter();
                 let mut all = in_objects.lock().expect("no thread panics");
                 all.extend(spotted.map(|one| (object.oid, object.kind, one)));
             })?;
@@ -251,8 +294,7 @@ fn scan_stdin(search: &Search<'_>, heap: &Heap) -> Result<Scanned> {
     Ok(Scanned {
         files: 1,
         bytes,
-        commits: None,
-        unread: Vec::new(),
+        ..Scanned::default()
     })
 }
 
@@ -261,14 +303,30 @@ fn of_tally(tally: &Tally, commits: Option<u64>) -> Scanned {
         files: tally.blobs,
         bytes: tally.bytes,
         commits,
-        unread: Vec::new(),
+        ..Scanned::default()
     }
+}
+
+/// Returns how many lines stand before the words of a commit or a tag.
+fn head_lines(piece: &Piece<'_>) -> u64 {
+    let head = memchr::memmem::find(piece.bytes, b"\n\n").filter(|_| piece.offset == 0);
+    head.map_or(0, |end| {
+        memchr::memchr_iter(b'\n', &piece.bytes[..end]).count() as u64 + 2
+    })
 }
 
 /// Tells whether the project allows whatever a file has.
 fn allows(project: &ProjectScanConfig, path: &Path) -> bool {
     let root = project.path.parent().unwrap_or(Path::new("."));
-    path.strip_prefix(root)
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
+        .strip_prefix(root)
         .is_ok_and(|path| project.config.allows_path(path))
 }
 

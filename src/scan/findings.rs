@@ -32,6 +32,7 @@ use serde::{Serialize, Serializer};
 use crate::error::{printable, shell_word, shown};
 use crate::name::{EnvironmentName, SecretName};
 use crate::scan::config::FindingId;
+use crate::scan::piece::letters_of;
 use crate::scan::plaintext_name::Why;
 
 /// How bad a finding is.
@@ -257,7 +258,8 @@ pub struct Position {
 
 impl Position {
     /// Where a text begins.
-    pub const START: Self = Self { line: 1, column: 1 };
+    #[cfg(test)]
+    const START: Self = Self { line: 1, column: 1 };
 
     /// Returns where one is behind these bytes. They may come in pieces, cut anywhere:
     /// what continues a character of UTF-8 counts with its first byte.
@@ -268,7 +270,7 @@ impl Position {
             Some(at) => (1, &bytes[at + 1..]),
             None => (self.column, bytes),
         };
-        let letters = tail.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64;
+        let letters = letters_of(tail);
         Self {
             line: self.line + lines,
             column: from + letters,
@@ -485,6 +487,8 @@ pub struct Scanned {
     /// How many commits, where commits were looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commits: Option<u64>,
+    /// How many files were not, since the project allows whatever they have.
+    pub allowed_files: u64,
     /// What was not, and should have been.
     pub unread: Vec<Unread>,
 }
@@ -495,6 +499,10 @@ impl fmt::Display for Scanned {
             write!(f, "{}, ", count(commits, "commit"))?;
         }
         write!(f, "{}, {}", count(self.files, "file"), size(self.bytes))?;
+        if self.allowed_files > 0 {
+            let files = count(self.allowed_files, "file");
+            write!(f, "; {files} left out, as `.keyvault-scan.toml` says")?;
+        }
         match self.unread.len() as u64 {
             0 => Ok(()),
             unread => write!(f, "; {} could not be read", count(unread, "file")),

@@ -28,6 +28,8 @@ pub struct Piece<'a> {
     pub offset: u64,
     /// How many line ends are among them.
     pub lines: u64,
+    /// How many characters of UTF-8 are behind the last of these.
+    pub letters: u64,
     /// The bytes.
     pub bytes: &'a [u8],
     /// Where in them a match may begin, of at most [`LONGEST_MATCH`] bytes.
@@ -65,7 +67,7 @@ impl Window {
         mut each: impl FnMut(&Piece<'_>),
     ) -> io::Result<u64> {
         let Self(buffer) = self;
-        let (mut offset, mut lines, mut filled) = (0, 0, 0);
+        let (mut offset, mut lines, mut letters, mut filled) = (0, 0, 0, 0);
         loop {
             let mut outcome = None;
             while outcome.is_none() && filled < buffer.len() {
@@ -92,6 +94,7 @@ impl Window {
                 each(&Piece {
                     offset,
                     lines,
+                    letters,
                     bytes: &buffer[..filled],
                     starts: begin..end,
                 });
@@ -101,11 +104,18 @@ impl Window {
             }
             let gone = filled - OVERLAP;
             lines += memchr::memchr_iter(b'\n', &buffer[..gone]).count() as u64;
+            let line = memchr::memrchr(b'\n', &buffer[..gone]).map(|at| at + 1);
+            letters = line.map_or(letters, |_| 0) + letters_of(&buffer[line.unwrap_or(0)..gone]);
             buffer.copy_within(gone.., 0);
             offset += gone as u64;
             filled = OVERLAP;
         }
     }
+}
+
+/// Counts characters of UTF-8: what continues one counts with its first byte.
+pub fn letters_of(text: &[u8]) -> u64 {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64
 }
 
 #[cfg(test)]
@@ -153,6 +163,9 @@ mod tests {
                     assert!(ended || piece.bytes.len() - piece.starts.end == LONGEST_MATCH);
                     let lines = text[..offset].iter().filter(|byte| **byte == b'\n');
                     assert_eq!(piece.lines, lines.count() as u64);
+                    let line = text[..offset].iter().rposition(|byte| *byte == b'\n');
+                    let line = &text[line.map_or(0, |at| at + 1)..offset];
+                    assert_eq!(piece.letters, letters_of(line));
                 });
                 assert_eq!(read.expect("read"), length as u64);
                 assert_eq!((next, ended), (length, true), "{length} {known}");

@@ -94,7 +94,7 @@ impl<'s> Search<'s> {
         let mut looked = Looked::default();
         let mut position = Position {
             line: piece.lines + 1,
-            ..Position::START
+            column: piece.letters + 1,
         };
         let mut at = 0;
         for hit in self.scanner.scan(text) {
@@ -168,6 +168,7 @@ mod tests {
         Piece {
             offset: 0,
             lines: 0,
+            letters: 0,
             bytes: text,
             starts: 0..text.len(),
         }

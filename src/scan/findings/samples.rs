@@ -87,6 +87,7 @@ pub fn found() -> Found {
             files: 12,
             bytes: 34_567,
             commits: Some(3),
+            allowed_files: 0,
             unread: vec![Unread {
                 path: "secret.bin".into(),
                 why: "permission denied".to_owned(),
