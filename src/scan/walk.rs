@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use rustix::fs::{FileType as Kind, Mode, OFlags};
@@ -15,6 +15,9 @@ use crate::scan::piece::{Piece, Window};
 /// What is done with each piece of a file. It is called from several threads, with the
 /// pieces of one file in order and on one thread.
 pub type Each<'a> = &'a (dyn Fn(&Path, &Piece<'_>) + Sync);
+
+/// The longest `.gitignore` that is believed to be one. It is read as a whole.
+const IGNORES_MAX: u64 = 4 << 20;
 
 /// What was read.
 #[derive(Default)]
@@ -43,6 +46,9 @@ pub struct Unread {
 /// is read twice and there are no loops; what is no file (a pipe, a device, a socket) is
 /// left out. But what is named is read in any case: ignored, through a link, a pipe.
 ///
+/// Where a `.gitignore` is no file that anybody wrote, all below its folder is read: a link
+/// to a device in its place, which a repository can have, would be read without an end.
+///
 /// # Errors
 ///
 /// [`Error::Io`] for what is named and is not there, before anything is read. All else
@@ -65,27 +71,69 @@ pub fn walk(named: &[PathBuf], each: Each<'_>) -> Result<Seen> {
         reader.read_named(path);
     }
     drop(reader);
-    if let Some((first, others)) = folders.split_first() {
-        let mut builder = WalkBuilder::new(unmistakable(first));
-        for folder in others {
-            builder.add(unmistakable(folder));
-        }
-        builder
-            .hidden(false)
-            .ignore(false)
-            .follow_links(false)
-            .filter_entry(|entry| !is_left_out(entry.path(), entry.file_name()));
-        builder.build_parallel().run(|| {
-            let mut reader = Reader::new(each, &all);
-            Box::new(move |entry| {
-                reader.take(entry);
-                WalkState::Continue
-            })
+    let (unruly, folders): (Vec<_>, Vec<_>) = folders.into_iter().partition(|folder| {
+        let whole = fs::canonicalize(folder).unwrap_or_default();
+        whole.ancestors().any(is_unruly)
+    });
+    let unruly: Mutex<Vec<PathBuf>> = Mutex::new(unruly.into_iter().cloned().collect());
+    if let Some(mut builder) = builder(&folders) {
+        let met = Arc::new(Mutex::new(Vec::new()));
+        let found = Arc::clone(&met);
+        builder.filter_entry(move |entry| {
+            if is_left_out(entry.path(), entry.file_name()) {
+                return false;
+            }
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            let is_unruly = is_folder && is_unruly(entry.path());
+            if is_unruly {
+                found.lock().expect("whole").push(entry.path().to_owned());
+            }
+            !is_unruly
         });
+        read_all(&builder, each, &all);
+        unruly
+            .lock()
+            .expect("whole")
+            .append(&mut met.lock().expect("whole"));
+    }
+    if let Some(mut builder) = builder(&unruly.into_inner().expect("whole")) {
+        builder
+            .standard_filters(false)
+            .filter_entry(|entry| !is_left_out(entry.path(), entry.file_name()));
+        read_all(&builder, each, &all);
     }
     let mut seen: Seen = all.into_inner().unwrap_or_default();
     seen.unread.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(seen)
+}
+
+/// Makes ready to walk some folders, if there are any.
+fn builder(folders: &[impl AsRef<Path>]) -> Option<WalkBuilder> {
+    let (first, others) = folders.split_first()?;
+    let mut builder = WalkBuilder::new(unmistakable(first.as_ref()));
+    for folder in others {
+        builder.add(unmistakable(folder.as_ref()));
+    }
+    builder.hidden(false).ignore(false).follow_links(false);
+    Some(builder)
+}
+
+fn read_all(builder: &WalkBuilder, each: Each<'_>, all: &Mutex<Seen>) {
+    builder.build_parallel().run(|| {
+        let mut reader = Reader::new(each, all);
+        Box::new(move |entry| {
+            reader.take(entry);
+            WalkState::Continue
+        })
+    });
+}
+
+/// Tells whether what a folder says of ignored files cannot be read as a file of text. git
+/// follows no link in its place, either.
+fn is_unruly(folder: &Path) -> bool {
+    let is_odd = |metadata: fs::Metadata| !metadata.is_file() || metadata.len() > IGNORES_MAX;
+    fs::symlink_metadata(folder.join(".gitignore")).is_ok_and(is_odd)
+        || fs::metadata(folder.join(".git/info/exclude")).is_ok_and(is_odd)
 }
 
 /// What holds no files of anybody's: git's own folder, and what the system makes up as it

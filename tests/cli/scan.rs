@@ -177,6 +177,22 @@ fn what_cannot_be_read_is_said_and_nothing_is_waited_for() {
 }
 
 #[test]
+fn a_list_of_ignored_files_that_is_none_hides_nothing() {
+    let sandbox = Sandbox::empty();
+    sandbox.make_git_work_tree();
+    put(&sandbox, "a", key());
+    put(&sandbox, "below/b", key());
+    for folder in ["", "below/"] {
+        let list = sandbox.project().join(folder).join(".gitignore");
+        // Read to its end it would fill the memory.
+        symlink("/dev/zero", &list).expect("linked");
+        assert_eq!(places(&sandbox, &[]), ["a:1:1", "below/b:1:1"]);
+        assert_eq!(places(&sandbox, &["below"]), ["below/b:1:1"]);
+        fs::remove_file(&list).expect("removed");
+    }
+}
+
+#[test]
 fn stdin_is_looked_through() {
     let sandbox = Sandbox::empty();
     let text = format!("\n x {}", key());
