@@ -16,6 +16,14 @@ const CONTEXT_MAX: usize = 80;
 /// The longest token that is looked at for words: longer ones have them by chance.
 const SAMPLE_MAX: usize = 200;
 
+/// How much of a text is looked at in all for the tokens of a rule that may begin in one
+/// run, less a little. Where so many may, as in `-eyJ-eyJ-eyJ…`, none is a key, and to look
+/// on to the end of the run from each of them would take for ever.
+const EFFORT: usize = 256 << 10;
+
+/// How much is looked at from each of them in any case.
+const EFFORT_MIN: usize = 512;
+
 /// How much of a token without a prefix stands before its first long run at most.
 const HEAD_MAX: usize = 40;
 
@@ -86,9 +94,12 @@ impl<'r> KeyFinder<'r> {
     /// Looks at one long run of a text.
     pub fn look_at_run(&self, text: &[u8], (start, end): (usize, usize), hits: &mut Vec<KeyHit>) {
         let known = hits.len();
+        let mut tried = 0;
         for at in start..end.saturating_sub(Grams::LENGTH - 1) {
             for (prefix, rule) in self.in_runs.at(&text[at..]) {
-                self.try_rule(text, at, prefix.len(), *rule, hits);
+                tried += 1;
+                let most = (EFFORT / tried).max(EFFORT_MIN);
+                self.try_rule(text, at, (prefix.len(), most), *rule, hits);
             }
         }
         if hits.len() == known {
@@ -120,7 +131,7 @@ impl<'r> KeyFinder<'r> {
             let at = found.start();
             for (literal, n) in prefixes.at(&text[at..]) {
                 if self.rules[*n].within.is_empty() {
-                    self.try_rule(text, at, literal.len(), *n, hits);
+                    self.try_rule(text, at, (literal.len(), usize::MAX), *n, hits);
                 } else {
                     self.look_around(text, at, *n, hits);
                 }
@@ -132,22 +143,35 @@ impl<'r> KeyFinder<'r> {
     /// Looks for a token of a rule that has something within it, which is here.
     fn look_around(&self, text: &[u8], at: usize, n: usize, hits: &mut Vec<KeyHit>) {
         for start in self.beginnings(text, at.saturating_sub(CONTEXT_MAX), at + 1, n) {
-            let found = self.token(text, start, 0, n);
+            let found = self.token(text, start, (0, usize::MAX), n);
             hits.extend(found.filter(|hit| hit.end > at));
         }
     }
 
-    fn try_rule(&self, text: &[u8], at: usize, prefix: usize, n: usize, hits: &mut Vec<KeyHit>) {
+    fn try_rule(
+        &self,
+        text: &[u8],
+        at: usize,
+        (prefix, most): (usize, usize),
+        n: usize,
+        hits: &mut Vec<KeyHit>,
+    ) {
         if can_begin(text, at, &text[at..at + prefix]) {
-            hits.extend(self.token(text, at, prefix, n));
+            hits.extend(self.token(text, at, (prefix, most), n));
         }
     }
 
-    /// Returns the token of a rule that begins at a place.
-    fn token(&self, text: &[u8], start: usize, prefix: usize, n: usize) -> Option<KeyHit> {
+    /// Returns the token of a rule that begins at a place and has at most so many bytes.
+    fn token(
+        &self,
+        text: &[u8],
+        start: usize,
+        (prefix, most): (usize, usize),
+        n: usize,
+    ) -> Option<KeyHit> {
         let rule = &self.rules[n];
         let rest = &text[start..];
-        let length = rule.matches_at_start(rest)?;
+        let length = rule.matches_at_start(&rest[..rest.len().min(most)])?;
         let ends = ends(&rest[length..], rule);
         let token = &rest[..length];
         // What a check of its own tells needs no guess; nor does a whole file of a key.
@@ -200,7 +224,7 @@ impl<'r> KeyFinder<'r> {
         // What it begins with may be in no run, as the `s.` of a token.
         for at in self.beginnings(text, start.saturating_sub(HEAD_MAX), end, n) {
             if !is_named_otherwise(&text[..at]) {
-                hits.extend(self.token(text, at, 0, n));
+                hits.extend(self.token(text, at, (0, usize::MAX), n));
             }
         }
     }

@@ -229,6 +229,17 @@ fn a_place_far_into_a_line_is_told_as_it_is() {
     );
 }
 
+#[test]
+fn a_text_made_to_take_long_does_not() {
+    let sandbox = Sandbox::empty();
+    // Each could be the beginning of a token that goes on to the end.
+    for beginning in ["-eyJ", "-ops_eyJ", "/-ghp_"] {
+        let text = [beginning.repeat(300_000), format!("\n{}", key())].concat();
+        let found = sandbox.run_with_stdin(&["scan", "-", "-q"], text);
+        assert!(found.text().ends_with("-:2:1\n"), "{beginning}");
+    }
+}
+
 // Values
 
 /// A value with all that writers escape, and the canary.
