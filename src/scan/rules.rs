@@ -57,6 +57,10 @@ const SHORTEST_PREFIX: usize = 3;
 /// `((x{99}){99}){99}` take the machine.
 const LARGEST_PATTERN: usize = 1 << 20;
 
+/// The most rules of a user. Each is compiled before anything is read, and a pattern that
+/// was made for it takes megabytes.
+const USER_RULES_MAX: usize = 250;
+
 /// Marks a place in an example, and is no part of it.
 const MARK: char = '•';
 
@@ -86,7 +90,12 @@ impl Rules {
     pub fn with(user: &str) -> Result<Self, Flaw> {
         let mut rules = Self::built_in();
         let mut ids: HashSet<String> = rules.all.iter().map(|rule| rule.id.clone()).collect();
-        for written in read(user)? {
+        let user_rules = read(user)?;
+        if let Some(one_more) = user_rules.get(USER_RULES_MAX) {
+            let what = format!("there are more than {USER_RULES_MAX} rules");
+            return Err(Flaw::at(user, one_more.span().start, what));
+        }
+        for written in user_rules {
             let flaw = |what| Flaw::at(user, written.span().start, what);
             let written = written.get_ref();
             let rule = Rule::new(written).map_err(flaw)?;

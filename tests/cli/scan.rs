@@ -462,6 +462,54 @@ fn what_is_allowed_is_counted_and_no_more() {
     sandbox.finish(scan.current_dir(below)).succeeds();
 }
 
+#[test]
+fn a_project_has_rules_of_its_own() {
+    let sandbox = Sandbox::empty();
+    let rule = r#"[[rule]]
+id = "acme-token"
+provider = "Acme"
+name = "token"
+source = "https://acme.example.org"
+prefix = ["acme_"]
+pattern = '''acme_[a-z0-9]{12}'''
+examples = ['''ac•me_k3j9x2m7q1z8''']
+counter_examples = ['''acme_short''']
+"#;
+    put(&sandbox, CONFIG, rule);
+    put(&sandbox, "a", ["token=acme", "_p4t8w1n6r2v9"].concat());
+    assert_snapshot!(sandbox.run(&["scan", "a"]), @"
+    --- stdout ---
+    PLACE  SEVERITY  WHAT        SHOWN                   ID
+    a:1:7  error     Acme token  acme_… (17 characters)  362ed4bf9c36b7a7
+    --- stderr ---
+    keyvault: note: take it out, and keep it with `keyvault add NAME`; if it was ever committed or sent, revoke it at Acme
+    keyvault: note: if it is no secret, run `keyvault scan allow 362ed4bf9c36b7a7 --reason WHY`, or write `keyvault:allow` in a comment on its line
+    keyvault: warning: 1 secret found (scanned 1 file, 23 bytes)
+    [exit 8]
+    ");
+    for (from, to) in [
+        ("k3j9x2m7q1z8", "K"),
+        ("{12}", "{12"),
+        ("{12}", "{1,900}{1,900}"),
+        ("acme_short", "acme_k3j9x2m7q1z8"),
+    ] {
+        put(&sandbox, CONFIG, rule.replacen(from, to, 1));
+        let refused = sandbox.refused(&["scan", "a"]).exits(1);
+        assert!(refused.stderr.contains("line 1"), "{refused}");
+    }
+    // What is read before each commit is no place to make a machine busy.
+    let many: String = (0..300)
+        .map(|n| rule.replace("acme-token", &format!("acme-{n}")))
+        .collect();
+    put(&sandbox, CONFIG, many);
+    assert_snapshot!(sandbox.refused(&["scan", "a"]), @"
+    --- stderr ---
+    keyvault: error: `[sandbox]/project/.keyvault-scan.toml` line 2251: there are more than 250 rules
+    keyvault: hint: nothing was changed; correct it: it may have `salt`, `[[rule]]` and `[[allow]]`, as README shows
+    [exit 1]
+    ");
+}
+
 // How it is said
 
 #[test]
