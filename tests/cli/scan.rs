@@ -562,6 +562,28 @@ fn a_file_of_findings_is_for_its_owner_alone() {
 }
 
 #[test]
+fn who_reads_no_further_is_not_told_that_all_is_well() {
+    let sandbox = Sandbox::empty();
+    let line = format!("x {}\n", key());
+    put(&sandbox, "a", line.repeat(5000));
+    for format in ["human", "json", "sarif", "github"] {
+        let mut scan = sandbox.command(&["scan", "a", "-f", format]);
+        scan.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = scan.spawn().expect("started");
+        let mut first = [0; 1];
+        let mut out = child.stdout.take().expect("piped");
+        out.read_exact(&mut first).expect("read");
+        drop(out);
+        assert_eq!(child.wait().expect("ended").code(), Some(FOUND), "{format}");
+    }
+    let full = fs::File::options().write(true).open("/dev/full");
+    let Ok(full) = full else { return };
+    let mut scan = sandbox.command(&["scan", "a"]);
+    let output = sandbox.finish(scan.stdout(full));
+    output.exits(1).says("no space left on device");
+}
+
+#[test]
 fn a_long_scan_is_interrupted_and_leaves_the_terminal_clean() {
     let sandbox = Sandbox::empty();
     let endless = sandbox.root().join("endless");

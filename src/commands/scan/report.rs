@@ -88,7 +88,11 @@ impl Answer {
             None => {
                 let mut out = io::stdout().lock();
                 let written = out.write_all(&text).and_then(|()| out.flush());
-                written.map_err(Error::Output)?;
+                // Who reads no further knows enough; whoever asks how it ended does not.
+                match written {
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                    written => written.map_err(Error::Output)?,
+                }
             }
         }
         if self.format == ScanFormat::Human {
