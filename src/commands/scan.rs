@@ -186,7 +186,9 @@ fn scan(args: &WhatArgs, cx: &Context) -> Result<Code> {
     let may_be_empty = matches!(target, Target::Staged | Target::Push(_));
     Ok(match found.findings.is_empty() {
         false => Code::Attention,
-        true if found.scanned.bytes == 0 && !may_be_empty => Code::Other,
+        true if found.scanned.bytes + found.scanned.allowed_files == 0 && !may_be_empty => {
+            Code::Other
+        }
         true => Code::Ok,
     })
 }

@@ -21,6 +21,7 @@
 //! | `secret`, `version`, `state`, `environment` | of a value in the vault |
 //! | `advice` | what to do, with a command |
 
+use std::collections::HashMap;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -526,10 +527,10 @@ impl Found {
     /// drops what was found twice in a place.
     #[must_use]
     pub fn sorted(mut self) -> Self {
-        let place = |finding: &Finding| (finding.origin.clone(), finding.position);
         self.findings.sort_by(|one, other| {
             let rank = |finding: &Finding| (finding.severity(), finding.what.to_string());
-            let places = place(one).cmp(&place(other));
+            let places = one.origin.cmp(&other.origin);
+            let places = places.then(one.position.cmp(&other.position));
             places.then_with(|| rank(one).cmp(&rank(other)))
         });
         self.findings.dedup();
@@ -568,23 +569,28 @@ impl Found {
     /// Returns what to do about all of it: each piece of advice once, with the places
     /// that it is for where there are several.
     pub fn advice(&self) -> Vec<String> {
-        let mut pieces: Vec<(String, Vec<String>)> = Vec::new();
+        let mut pieces: Vec<(String, &Finding, usize)> = Vec::new();
+        let mut known = HashMap::new();
         for finding in &self.findings {
             let advice = finding.advice();
-            let place = finding.place();
-            match pieces.iter_mut().find(|(known, _)| *known == advice) {
-                Some((_, places)) => places.push(place),
-                None => pieces.push((advice, vec![place])),
+            match known.get(&advice) {
+                Some(at) => {
+                    let (_, _, more): &mut (_, _, usize) = &mut pieces[*at];
+                    *more += 1;
+                }
+                None => {
+                    known.insert(advice.clone(), pieces.len());
+                    pieces.push((advice, finding, 0));
+                }
             }
         }
         let is_one = pieces.len() == 1;
         let mut lines: Vec<String> = pieces
             .into_iter()
-            .map(|(advice, places)| match places.as_slice() {
+            .map(|(advice, first, more)| match more {
                 _ if is_one => advice,
-                [place] => format!("{place}: {advice}"),
-                [place, rest @ ..] => format!("{place} and {} more: {advice}", rest.len()),
-                [] => advice,
+                0 => format!("{}: {advice}", first.place()),
+                more => format!("{} and {more} more: {advice}", first.place()),
             })
             .collect();
         let ids = self.findings.iter().filter_map(|finding| finding.id);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::scan::findings::{Finding, Found, Origin, Severity};
@@ -19,8 +20,41 @@ const ROOT: &str = "%SRCROOT%";
 /// Tells findings from others that hosts compare them with.
 const FINGERPRINT: &str = "keyvaultId/v1";
 
+/// The log of one scan.
+#[derive(Serialize)]
+pub struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<'a> {
+    tool: Value,
+    invocations: Value,
+    column_kind: &'static str,
+    results: Results<'a>,
+    properties: Value,
+}
+
+/// What was found, of which each is made as it is written: there may be a million.
+struct Results<'a> {
+    findings: &'a [Finding],
+    index: BTreeMap<&'a str, usize>,
+}
+
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let findings = self.findings.iter();
+        serializer
+            .collect_seq(findings.map(|finding| result(finding, self.index[finding.what.rule()])))
+    }
+}
+
 /// Returns the log of one scan.
-pub fn log(found: &Found) -> Value {
+pub fn log(found: &Found) -> Log<'_> {
     let mut rules: BTreeMap<&str, &Finding> = BTreeMap::new();
     for finding in &found.findings {
         rules.entry(finding.what.rule()).or_insert(finding);
@@ -30,8 +64,6 @@ pub fn log(found: &Found) -> Value {
         .enumerate()
         .map(|(at, rule)| (*rule, at))
         .collect();
-    let results = found.findings.iter();
-    let results = results.map(|finding| result(finding, index[finding.what.rule()]));
     let unread = found.scanned.unread.iter().map(|unread| {
         json!({
             "level": "warning",
@@ -39,24 +71,28 @@ pub fn log(found: &Found) -> Value {
             "locations": [{ "physicalLocation": { "artifactLocation": artifact(&unread.path) } }],
         })
     });
-    json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "keyvault",
-                "version": env!("CARGO_PKG_VERSION"),
-                "rules": rules.values().map(|finding| rule(finding)).collect::<Vec<_>>(),
-            } },
-            "invocations": [{
-                "executionSuccessful": true,
-                "toolExecutionNotifications": unread.collect::<Vec<_>>(),
-            }],
-            "columnKind": "unicodeCodePoints",
-            "results": results.collect::<Vec<_>>(),
-            "properties": { "scanned": found.scanned },
-        }],
-    })
+    let run = Run {
+        tool: json!({ "driver": {
+            "name": "keyvault",
+            "version": env!("CARGO_PKG_VERSION"),
+            "rules": rules.values().map(|finding| rule(finding)).collect::<Vec<_>>(),
+        } }),
+        invocations: json!([{
+            "executionSuccessful": true,
+            "toolExecutionNotifications": unread.collect::<Vec<_>>(),
+        }]),
+        column_kind: "unicodeCodePoints",
+        results: Results {
+            findings: &found.findings,
+            index,
+        },
+        properties: json!({ "scanned": found.scanned }),
+    };
+    Log {
+        schema: SCHEMA,
+        version: "2.1.0",
+        runs: [run],
+    }
 }
 
 fn rule(finding: &Finding) -> Value {
@@ -230,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_schema_has_all_that_is_written_and_requires_no_more() {
-        let log = log(&samples::found());
+        let log = serde_json::to_value(log(&samples::found())).expect("JSON");
         fits("log", &log);
         assert_eq!(log["version"], "2.1.0");
         for run in items(&log["runs"]) {
@@ -282,7 +318,7 @@ mod tests {
         ] {
             assert_eq!(artifact(Path::new(path)), uri, "{path}");
         }
-        let log = log(&samples::found());
+        let log = serde_json::to_value(log(&samples::found())).expect("JSON");
         let not_text = &log["runs"][0]["results"][3]["locations"][0]["physicalLocation"];
         assert_eq!(not_text["artifactLocation"]["uri"], "%FF.key");
     }
