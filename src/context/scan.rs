@@ -148,7 +148,10 @@ impl Context {
             heap.add(spotted.map(|one| one.found_in(Origin::File(path.to_owned()))));
         })?;
         let unread = seen.unread.into_iter().map(|unread| Unread {
-            path: unread.path,
+            path: match unread.path.strip_prefix(".") {
+                Ok(path) if path != Path::new("") => path.to_owned(),
+                _ => unread.path,
+            },
             why: reason(&unread.why),
         });
         Ok(Scanned {

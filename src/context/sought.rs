@@ -104,9 +104,16 @@ impl Context {
     pub fn values_in_reach(&self, may_ask: bool) -> Result<Reach> {
         let mut reach = Reach::default();
         for store in self.stores_in_reach()? {
-            if !may_ask && !self.is_unlocked().unwrap_or(false) {
-                reach.lack("your identity is locked; `keyvault unlock` opens it".to_owned());
-                break;
+            match self.is_unlocked() {
+                Ok(false) if !may_ask => {
+                    reach.lack("your identity is locked; `keyvault unlock` opens it".to_owned());
+                    break;
+                }
+                Err(error) if !may_ask => {
+                    reach.lack(error.to_string());
+                    break;
+                }
+                _ => {}
             }
             match self.overview(&store) {
                 Ok(Overview {

@@ -464,6 +464,9 @@ impl Serialize for Finding {
     }
 }
 
+/// How many pieces of advice a person gets at once.
+const ADVICE_MAX: usize = 10;
+
 /// A file that was not read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unread {
@@ -585,14 +588,21 @@ impl Found {
             }
         }
         let is_one = pieces.len() == 1;
+        let untold = pieces.len().saturating_sub(ADVICE_MAX);
         let mut lines: Vec<String> = pieces
             .into_iter()
+            .take(ADVICE_MAX)
             .map(|(advice, first, more)| match more {
                 _ if is_one => advice,
                 0 => format!("{}: {advice}", first.place()),
                 more => format!("{} and {more} more: {advice}", first.place()),
             })
             .collect();
+        if untold > 0 {
+            lines.push(format!(
+                "what to do about {untold} more stands in `--json`, with each of them"
+            ));
+        }
         let ids = self.findings.iter().filter_map(|finding| finding.id);
         let mut ids: Vec<_> = ids.collect();
         ids.sort();

@@ -403,6 +403,34 @@ fn with_a_locked_identity_formats_are_looked_for() {
 }
 
 #[test]
+fn without_an_identity_it_is_not_called_locked() {
+    let mut sandbox = Sandbox::with_secrets(&["A"]);
+    sandbox.write("a", "clean\n");
+    fs::remove_file(sandbox.identity()).expect("removed");
+    assert_snapshot!(sandbox.run(&["scan", "a"]), @"
+    --- stderr ---
+    keyvault: warning: values of the vault were not looked for: no identity at `[sandbox]/home/.config/keyvault/identity`
+    keyvault: note: nothing found (scanned 1 file, 6 bytes)
+    [exit 0]
+    ");
+}
+
+#[test]
+fn advice_on_many_secrets_does_not_bury_what_was_found() {
+    let mut sandbox = Sandbox::new();
+    let names: Vec<_> = (10..25).map(|n| format!("SECRET_{n}")).collect();
+    for name in &names {
+        sandbox.add(name, &value_of(name));
+    }
+    let text: Vec<_> = names.iter().map(|name| value_of(name)).collect();
+    sandbox.write("a", text.join("\n"));
+    let found = sandbox.run(&["scan", "a"]).exits(FOUND);
+    assert_eq!(found.text().lines().count(), 16);
+    assert_eq!(found.stderr.matches("take it out").count(), 10);
+    found.says("what to do about 5 more stands in `--json`, with each of them");
+}
+
+#[test]
 fn values_of_any_bytes_are_found() {
     let sandbox = Sandbox::new();
     let all: Vec<u8> = (0..=255).collect();
