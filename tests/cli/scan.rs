@@ -161,7 +161,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_waited_for() {
     let pipe = sandbox.project().join("pipe");
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).expect("made");
     let closed = sandbox.project().join("closed");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).expect("changed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).expect("changed");
     let listed = sandbox.run(&["scan", "-q"]).exits(FOUND);
     let places: Vec<_> = listed.text().lines().collect();
     assert!(places.contains(&"a:1:1"), "{places:?}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
 
-use crate::sandbox::{KEYVAULT, PASSPHRASE, Sandbox, Transcript, tool, value_of};
+use crate::sandbox::{Sandbox, Transcript, tool, value_of};
 use crate::scan::key;
 use crate::terminal::path_with_keyvault;
 
@@ -179,7 +179,6 @@ fn a_commit_asks_nobody_for_a_passphrase() {
     };
     let sandbox = &mut repository.0;
     sandbox.write("a", format!("{}\n", value_of("A")));
-    let passphrase = sandbox.root().join("passphrase");
     repository.stage("b", key());
     assert_snapshot!(repository.0.run(&["scan", "--staged"]), @"
     --- stdout ---
@@ -192,7 +191,6 @@ fn a_commit_asks_nobody_for_a_passphrase() {
     keyvault: warning: 1 secret found (scanned 1 file, 56 bytes)
     [exit 8]
     ");
-    let _ = (passphrase, PASSPHRASE);
 }
 
 // History
@@ -283,7 +281,7 @@ fn a_push_is_what_its_remote_does_not_have() {
     let new = repository.git(&["rev-parse", "HEAD"]);
     let push = |line: &str| repository.places_told(&["--push", "origin"], line);
     let update = |new: &str, old: &str| format!("refs/heads/main {new} refs/heads/main {old}\n");
-    assert_eq!(push(&update(&new, &old)), [second.clone()]);
+    assert_eq!(push(&update(&new, &old)), std::slice::from_ref(&second));
     assert_eq!(push(&update(&new, &none)), [first, second]);
     assert_eq!(
         push(&format!("(delete) {none} refs/heads/main {new}\n")),
@@ -471,5 +469,4 @@ fn another_repository_is_the_one_that_git_names() {
     let trace_to = trace.clone().into_os_string();
     scan(&[("GIT_DIR", git), ("GIT_TRACE", trace_to)]).exits(FOUND);
     assert!(!trace.exists());
-    let _ = KEYVAULT;
 }
