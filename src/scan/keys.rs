@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 
 use crate::scan::boundary::{can_begin, ends_escape};
+use crate::scan::published::is_published;
 use crate::scan::rules::{Checksum, Rule, Rules};
 use crate::scan::runs::{RUN_MIN, is_member};
 use crate::scan::sample::is_sample;
@@ -179,7 +180,7 @@ impl<'r> KeyFinder<'r> {
             Some(check) => check.holds(token),
             None => length > SAMPLE_MAX || !is_sample(token.get(prefix..).unwrap_or_default()),
         };
-        let is_key = ends && holds;
+        let is_key = ends && holds && !is_published(token);
         is_key.then_some(KeyHit {
             start,
             end: start + length,

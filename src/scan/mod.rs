@@ -4,7 +4,8 @@
 //! - `scanner`: where in some bytes values and keys are, with `runs`, `keys`, `values`
 //! - `search`: what is found there, in words that may be told
 //! - `rules`: the formats of well-known keys, as data in `rules/*.toml`; `boundary` and
-//!   `sample` say where a token begins, and which one nobody could use
+//!   `sample` say where a token begins, and which one nobody could use; `published` knows
+//!   the keys of others' tests
 //! - `piece`: what is looked through, in bounded memory; `walk` reads the files of a tree
 //!   on all cores, and `git` what git keeps
 //! - `plaintext_name`: files that hold secrets by what they are called
@@ -29,6 +30,7 @@ pub mod walk;
 
 mod boundary;
 mod keys;
+mod published;
 mod runs;
 mod sample;
 mod wide;
