@@ -74,6 +74,7 @@ impl<'r> KeyFinder<'r> {
                 contexts.entry(word).or_default().push(n);
             }
         }
+        let literals = anchors(literals);
         let (words, of): (Vec<&str>, Vec<Vec<usize>>) = contexts.into_iter().unzip();
         let built = |builder: &mut aho_corasick::AhoCorasickBuilder, words: &[&str]| {
             let built = (!words.is_empty()).then(|| builder.build(words));
@@ -193,12 +194,7 @@ impl<'r> KeyFinder<'r> {
         let Some((words, rules)) = &self.contexts else {
             return;
         };
-        // Words have neither, and most paths; random letters have one of them.
-        let run = &text[start..end];
-        let has_digit = || run.iter().any(u8::is_ascii_digit);
-        let is_mixed =
-            || run.iter().any(u8::is_ascii_uppercase) && run.iter().any(u8::is_ascii_lowercase);
-        if !has_digit() && !is_mixed() {
+        if is_of_words(&text[start..end]) {
             return;
         }
         let before = &text[start.saturating_sub(CONTEXT_MAX)..start];
@@ -245,6 +241,37 @@ impl<'r> KeyFinder<'r> {
             belongs(text[*at]) && (*at == 0 || !belongs(text[at - 1]) || ends_escape(&text[..*at]))
         })
     }
+}
+
+/// Of so many letters in random text without a digit at least one is a capital, and one is
+/// small: of 24 letters one in a hundred has fewer. Words have few capitals.
+const MIXED_MIN: usize = 4;
+
+/// Tells whether a run is words, as names and most paths are.
+fn is_of_words(run: &[u8]) -> bool {
+    let (mut capitals, mut small) = (0, 0);
+    for byte in run {
+        if byte.is_ascii_digit() {
+            return false;
+        }
+        capitals += usize::from(byte.is_ascii_uppercase());
+        small += usize::from(byte.is_ascii_lowercase());
+    }
+    MIXED_MIN * capitals.min(small) < run.len()
+}
+
+/// How much of a literal is looked for first.
+const ANCHOR_MAX: usize = 4;
+
+/// Returns what all of these literals begin with, in so few words that many bytes are looked
+/// at in one step: for more than 64 that is not done.
+fn anchors(mut literals: Vec<&str>) -> Vec<&str> {
+    for literal in &mut literals {
+        *literal = literal.get(..ANCHOR_MAX).unwrap_or(literal);
+    }
+    literals.sort_unstable();
+    literals.dedup_by(|later, first| later.starts_with(*first));
+    literals
 }
 
 /// What a name ends with whose value is no secret.
@@ -358,5 +385,53 @@ impl Grams {
         const MASK: usize = (1 << Grams::BITS) - 1;
         let bytes = gram.iter().map(|byte| usize::from(*byte) & MASK);
         bytes.fold(0, |place, bits| place << Self::BITS | bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_for_first_is_so_little_that_it_is_fast() {
+        let rules = Rules::built_in();
+        let finder = KeyFinder::new(&rules);
+        let (_, Some(places)) = &finder.elsewhere else {
+            panic!("there are some")
+        };
+        assert!(places.patterns_len() <= 64, "{}", places.patterns_len());
+    }
+
+    #[test]
+    fn an_anchor_stands_for_all_that_begin_with_it() {
+        let literals = vec![
+            "redis:",
+            "st.",
+            "rediss:",
+            "-----BEGIN",
+            "-----BEGIN PGP",
+            "pat.",
+        ];
+        assert_eq!(anchors(literals), ["----", "pat.", "redi", "st."]);
+        assert_eq!(anchors(vec!["abcd", "abc", "abce"]), ["abc"]);
+    }
+
+    #[test]
+    fn names_and_paths_are_words() {
+        for words in [
+            "Wdk_System_SystemServices",
+            "some_long_name_of_a_thing",
+            "SOME_LONG_NAME_OF_A_THING",
+            "org/wiki/Public-key",
+        ] {
+            assert!(is_of_words(words.as_bytes()), "{words}");
+        }
+        for random in [
+            "QzWkTbRmNvXcLpYhDsGf",
+            "tRwqLmZvXkBnPdYcHsJg",
+            "curve25519-dalek",
+        ] {
+            assert!(!is_of_words(random.as_bytes()), "{random}");
+        }
     }
 }
