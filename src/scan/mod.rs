@@ -25,7 +25,6 @@ pub mod rules;
 pub mod sarif;
 pub mod scanner;
 pub mod search;
-pub mod values;
 pub mod walk;
 
 mod boundary;
@@ -33,4 +32,5 @@ mod keys;
 mod published;
 mod runs;
 mod sample;
+pub mod values;
 mod wide;
