@@ -11,7 +11,7 @@ use anyhow::Result;
 use crate::commands::scan::report::{Answer, ScanFormat};
 use crate::context::Context;
 use crate::context::scan::Target;
-use crate::context::sought::{LeftOut, Reach};
+use crate::context::sought::{LeftOut, VaultValues};
 use crate::error::{Code, Error};
 use crate::scan::search::Search;
 use crate::vault::leak::Leaked;
@@ -22,8 +22,9 @@ use crate::vault::leak::Leaked;
 /// vault, exactly and in every encoding, and for keys of well-known forms. Files that git
 /// ignores are left out, unless they are named. What is found is never shown.
 ///
-/// Exit code 8 if anything was found, and 1 where there was nothing to scan. What is no secret is allowed with
-/// `keyvault scan allow`, or by `keyvault:allow` in a comment on its line.
+/// Exit code 8 if anything was found, and 1 where there was nothing to scan. What is no
+/// secret is allowed with `keyvault scan allow`, or by `keyvault:allow` in a comment on its
+/// line.
 #[derive(clap::Args)]
 pub struct ScanArgs {
     #[command(subcommand)]
@@ -193,7 +194,7 @@ fn scan(args: &WhatArgs, cx: &Context) -> Result<Code> {
     })
 }
 
-fn say_what_is_left_out(cx: &Context, reach: &Reach, left_out: &[LeftOut<'_>]) {
+fn say_what_is_left_out(cx: &Context, reach: &VaultValues, left_out: &[LeftOut<'_>]) {
     for LeftOut {
         secret,
         version,

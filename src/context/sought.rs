@@ -18,7 +18,7 @@ use crate::vault::secret::{SecretVersion, VersionState};
 
 /// What could be had of the vaults.
 #[derive(Default)]
-pub struct Reach {
+pub struct VaultValues {
     vaults: Vec<(VaultStore, Vec<Environment>)>,
     /// Environments that this identity is no member of.
     pub closed: Vec<EnvironmentName>,
@@ -38,7 +38,7 @@ pub struct LeftOut<'a> {
     pub why: Unfit,
 }
 
-impl Reach {
+impl VaultValues {
     /// Returns the values to look for, and those that would be found everywhere.
     pub fn values(&self) -> (Vec<Sought<'_>>, Vec<LeftOut<'_>>) {
         let (mut sought, mut left_out) = (Vec::new(), Vec::new());
@@ -50,7 +50,7 @@ impl Reach {
                     };
                     let (secret, version) = (name, version.number);
                     let environment = &environment.name;
-                    match unfit(value) {
+                    match unfit(secret, value) {
                         Some(why) => left_out.push(LeftOut {
                             secret,
                             version,
@@ -69,7 +69,7 @@ impl Reach {
             }
         }
         // Of equal values the one that matters most is told.
-        sought.sort_by_key(|sought| sought.state != ValueState::Current);
+        sought.sort_by_key(|sought| sought.state);
         (sought, left_out)
     }
 
@@ -96,13 +96,13 @@ fn state(version: &SecretVersion) -> Option<ValueState> {
 
 impl Context {
     /// Opens what there is. Where somebody would have to be asked for a passphrase and must
-    /// not be, or something does not open, a scan goes on without: [`Reach::lacking`] says so.
+    /// not be, or something does not open, a scan goes on without: [`VaultValues::lacking`] says so.
     ///
     /// # Errors
     ///
     /// Where a vault was named, and is not there; [`Error::Interrupted`].
-    pub fn values_in_reach(&self, may_ask: bool) -> Result<Reach> {
-        let mut reach = Reach::default();
+    pub fn values_in_reach(&self, may_ask: bool) -> Result<VaultValues> {
+        let mut reach = VaultValues::default();
         for store in self.stores_in_reach()? {
             match self.is_unlocked() {
                 Ok(false) if !may_ask => {
@@ -142,7 +142,7 @@ impl Context {
     /// Whatever keeps an environment from being saved. Those before it are.
     pub fn mark_leaked(
         &self,
-        reach: &Reach,
+        reach: &VaultValues,
         found: &Found,
         config: &ScanConfig,
     ) -> Result<Vec<Leaked>> {
@@ -155,33 +155,31 @@ impl Context {
             version.leaked_at.is_none()
                 && value.is_some_and(|value| ids.contains(&config.id_of(searched_for(value))))
         };
+        let leaked = |environment: &Environment| -> Vec<(SecretName, u32)> {
+            let secrets = environment.secrets.iter();
+            let versions = secrets.flat_map(|(name, secret)| {
+                secret.versions.iter().map(move |version| (name, version))
+            });
+            let leaked = versions.filter(|(_, version)| has_leaked(version));
+            let leaked = leaked.map(|(name, version)| (name.clone(), version.number));
+            leaked.collect()
+        };
         let mut marked = Vec::new();
         for (store, environments) in &reach.vaults {
             for environment in environments {
-                let secrets = environment.secrets.iter();
-                let versions = secrets.flat_map(|(name, secret)| {
-                    secret.versions.iter().map(move |version| (name, version))
-                });
-                let leaked = versions
-                    .filter(|(_, version)| has_leaked(version))
-                    .map(|(name, version)| (name, version.number));
-                let leaked: Vec<(&SecretName, u32)> = leaked.collect();
-                if leaked.is_empty() {
+                if leaked(environment).is_empty() {
                     continue;
                 }
                 let new = self.edit(store, &environment.name, |environment, author| {
                     let mut new = Vec::new();
-                    for (name, version) in leaked {
-                        // Somebody else may have removed it meanwhile.
-                        if environment.secrets.contains_key(name)
-                            && environment.mark_leaked(name, version, author)?
-                        {
-                            new.push(Leaked {
-                                name: name.clone(),
-                                environment: environment.name.clone(),
-                                version,
-                            });
-                        }
+                    // As it is by now.
+                    for (name, version) in leaked(environment) {
+                        environment.mark_leaked(&name, version, author)?;
+                        new.push(Leaked {
+                            name,
+                            environment: environment.name.clone(),
+                            version,
+                        });
                     }
                     Ok(new)
                 })?;
@@ -207,7 +205,7 @@ impl Context {
     }
 }
 
-impl Reach {
+impl VaultValues {
     fn lack(&mut self, why: String) {
         if !self.lacking.contains(&why) {
             self.lacking.push(why);

@@ -56,8 +56,8 @@ impl Severity {
     }
 }
 
-/// What a value of the vault is to its secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What a value of the vault is to its secret, what matters most first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ValueState {
     /// It is served.

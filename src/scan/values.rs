@@ -5,8 +5,10 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::forms::{Forms, is_trivial};
+use crate::name::SecretName;
 use crate::scan::runs::is_member;
 use crate::secret_value::SecretValue;
+use crate::vault::attention::is_distinct;
 
 /// The longest text of lines that are joined; a longer value is found by its form's
 /// beginning all the same only if it stands on one line.
@@ -17,9 +19,6 @@ const GAP_MAX: usize = 40;
 
 /// The shortest value that is looked for. What is shorter is found by chance.
 const VALUE_MIN: usize = 8;
-
-/// How long the last part of a URL is at least that is a secret itself.
-const URL_SECRET_MIN: usize = 16;
 
 /// Why a value is not looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +39,16 @@ impl fmt::Display for Unfit {
     }
 }
 
-/// Tells whether, and why, a value is not looked for.
-pub fn unfit(value: &SecretValue) -> Option<Unfit> {
+/// Tells whether, and why, a value is not looked for. One that is a secret by its name, or
+/// has a random part, is no setting, whatever else it looks like.
+pub fn unfit(name: &SecretName, value: &SecretValue) -> Option<Unfit> {
     let value = searched_for(value);
     if value.len() < VALUE_MIN {
         return Some(Unfit::Short);
     }
-    let is_text = std::str::from_utf8(value).is_ok_and(is_setting);
-    (is_trivial(value) || is_text).then_some(Unfit::Setting)
+    let is_text = || std::str::from_utf8(value).is_ok_and(is_setting);
+    let is_found_everywhere = is_trivial(value) || !is_distinct(name, value) && is_text();
+    is_found_everywhere.then_some(Unfit::Setting)
 }
 
 fn is_setting(text: &str) -> bool {
@@ -73,12 +74,9 @@ fn is_setting(text: &str) -> bool {
     let is_address = text
         .split_once('@')
         .is_some_and(|(user, host)| is_host(host) && !user.contains(':'));
-    let is_plain_url = text.split_once("://").is_some_and(|(_, rest)| {
-        let last = rest.rsplit('/').next().unwrap_or_default();
-        let is_secret =
-            last.len() >= URL_SECRET_MIN && last.bytes().any(|byte| byte.is_ascii_digit());
-        !is_secret && !rest.contains(['@', '?'])
-    });
+    let is_plain_url = text
+        .split_once("://")
+        .is_some_and(|(_, rest)| !rest.contains(['@', '?']));
     is_number || is_host(text) || is_path || is_address || is_plain_url
 }
 
@@ -301,7 +299,11 @@ mod tests {
 
     #[test]
     fn settings_are_not_looked_for() {
-        let unfit = |text: &str| unfit(&SecretValue::from_text(text.to_owned()));
+        let named = |name: &str, text: &str| {
+            let name = name.parse().expect("a name");
+            unfit(&name, &SecretValue::from_text(text.to_owned()))
+        };
+        let unfit = |text: &str| named("A", text);
         for short in ["", "true", "3000", "1234567", " 1234567 "] {
             assert_eq!(unfit(short), Some(Unfit::Short), "{short}");
         }
@@ -333,6 +335,16 @@ mod tests {
         ] {
             assert_eq!(unfit(secret), None, "{secret}");
         }
+        // By their names they are secrets; and so may base64 begin.
+        for (name, secret) in [
+            ("DB_PASSWORD", "correct.horse.battery"),
+            ("BACKUP_KEY", "1234-5678-9012"),
+            ("SIGNING_SECRET", "/opt/Tea4Two"),
+            ("A", "/q7Zk3TqR8mW0aLw9vYb1/cD"),
+        ] {
+            assert_eq!(named(name, secret), None, "{secret}");
+        }
+        assert_eq!(named("API_KEY", "production"), Some(Unfit::Setting));
     }
 
     #[test]

@@ -354,7 +354,7 @@ fn a_person_is_told_of_what_may_have_been_made_and_cannot_be_given_back() {
         provider.rotate(&[]).exits(1);
     };
 
-    // Nor can it be asked for now.
+    // Nor can the hook be asked for it.
     begin();
     assert_snapshot!(without_ids(&provider.rotate(&["--abort"])), @"
     --- stderr ---
@@ -484,7 +484,7 @@ fn a_value_that_is_in_use_again_is_not_given_back() {
             .succeeds()
             .says("nothing is due");
         assert_eq!(provider.get("A"), FIRST);
-        // The one that it took the place of is kept for now.
+        // The one that it took the place of is kept until its grace is over.
         assert_eq!(provider.get("A@2"), second);
         assert_eq!(provider.log("effects"), ["minted key-[1]"]);
     }

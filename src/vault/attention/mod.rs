@@ -23,6 +23,7 @@ use crate::vault::secret::{Secret, SecretVersion, VersionState};
 
 use exposed::RevokedValues;
 
+pub use distinct::is_distinct;
 pub use exposed::RevokedAs;
 pub use placeholder::is_placeholder;
 pub use stray_space::StraySpace;
